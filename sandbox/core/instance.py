@@ -1,0 +1,472 @@
+"""One instance, pure: events in, effects out, time as a parameter.
+
+    Instance.handle(event, now, detail) -> list[Effect]
+
+The shell (`sandbox.engine.instances`) turns what happens to descriptors and processes into
+events, and performs the effects in the order given. `deadline_s` is the live deadline of the
+present state, absolute and monotonic; every state but IDLE and DEAD has one, and the shell owes
+a DEADLINE event soon after it has passed.
+
+Request ids: an Initializer runs under the id of the invocation that caused the cold start, or
+under a fresh one when the instance was started ahead; PreStop under a fresh one.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from sandbox.core.lifecycle import Event, State, next_state
+from sandbox.core.outcome import (
+    Cause,
+    Outcome,
+    cancelled_text,
+    describe_status,
+    error_body,
+    exited_text,
+    timeout_text,
+)
+from sandbox.core.spec import BoxSettings, FunctionSpec
+
+__all__ = [
+    "INITIALIZE",
+    "INVOKE",
+    "PRESTOP",
+    "Announce",
+    "Answer",
+    "Available",
+    "Begin",
+    "Broken",
+    "Effect",
+    "End",
+    "Exit",
+    "Instance",
+    "KillTree",
+    "Reply",
+    "Request",
+    "Requeue",
+    "RuntimeInited",
+    "SendInvoke",
+    "SendPreStop",
+    "SendSetup",
+    "Terminate",
+]
+
+INITIALIZE, INVOKE, PRESTOP = "Initialize", "Invoke", "PreStop"
+"""Phases, as FC's log lines spell them."""
+
+START_TIMEOUT_S = 30.0
+"""Clone to hello, and hello to ready without an Initializer: ours alone, so generous."""
+KILL_RETRY_S = 1.0
+"""SIGKILL is repeated: a fork may have raced it, or the kernel hold the process back."""
+
+UNHANDLED = "UnhandledInvocationError"
+INITIALIZATION = "InitializationError"
+_UNHANDLED_TEXT = "Unhandled function error"
+_REQUEUED_TEXT = "the instance ended before the request reached it; another one takes it"
+
+
+class Request:
+    """One invocation, from acceptance to its outcome. `reply` is called exactly once."""
+
+    __slots__ = ("accepted_s", "event", "id", "reply", "starts", "tail")
+
+    def __init__(
+        self, id: str, event: bytes, accepted_s: float, reply: "Callable[[Request, Outcome], None]"
+    ) -> None:
+        self.id = id
+        self.event = event
+        self.accepted_s = accepted_s
+        self.reply = reply
+        self.starts = 0
+        """How many instances were started for it."""
+        self.tail: bytes = b""
+        """The last bytes of its log, kept by the engine."""
+
+
+class Answer(NamedTuple):
+    """Detail of DONE, INIT_FAILED, READY and STOPPED: what the worker said."""
+
+    body: bytes = b""
+    failed: bool = False
+    max_rss_kb: int = 0
+
+
+class Broken(NamedTuple):
+    """Detail of BROKEN: the channel cannot be trusted any more, or the caller went away."""
+
+    reason: str
+    max_rss_kb: int = 0
+    is_cancelled: bool = False
+
+
+class Exit(NamedTuple):
+    """Detail of EXITED. `status` as `os.waitstatus_to_exitcode`; None when it is not known.
+
+    `is_undelivered`: the kernel says that the worker never read the current request.
+    """
+
+    status: int | None = None
+    max_rss_kb: int = 0
+    is_undelivered: bool = False
+
+
+class RuntimeInited(NamedTuple):
+    """Write the line that FC writes once per instance."""
+
+
+class SendSetup(NamedTuple):
+    """Send SETUP; an Initializer runs under this request id."""
+
+    request_id: str
+
+
+class SendInvoke(NamedTuple):
+    """Send INVOKE."""
+
+    sequence: int
+    request: Request
+
+
+class SendPreStop(NamedTuple):
+    """Send PRESTOP; the hook runs under this request id."""
+
+    request_id: str
+
+
+class Begin(NamedTuple):
+    """Output belongs to this phase of this request from now on; write the Start line."""
+
+    phase: str
+    request_id: str
+
+
+class End(NamedTuple):
+    """Write the End line, with the suffix `, Error: <error>` when there is one."""
+
+    phase: str
+    request_id: str
+    error: str = ""
+
+
+class Reply(NamedTuple):
+    """Tell the caller."""
+
+    request: Request
+    outcome: Outcome
+
+
+class Requeue(NamedTuple):
+    """The request never ran: give it to another instance."""
+
+    request: Request
+
+
+class Terminate(NamedTuple):
+    """Send SIGTERM to the worker."""
+
+
+class KillTree(NamedTuple):
+    """SIGKILL every process of the instance."""
+
+
+class Available(NamedTuple):
+    """The instance is IDLE."""
+
+
+class Announce(NamedTuple):
+    """An entry of the lifecycle event stream."""
+
+    name: str
+    detail: str = ""
+
+
+Effect = (
+    RuntimeInited | SendSetup | SendInvoke | SendPreStop | Begin | End | Reply | Requeue
+    | Terminate | KillTree | Available | Announce
+)  # fmt: skip
+
+_AVAILABLE, _TERMINATE, _KILL_TREE = Available(), Terminate(), KillTree()
+
+
+class Instance:
+    """The lifecycle of one instance. `state` is written by `handle` alone.
+
+    `request` is the one that runs, or the one whose arrival caused this instance to be started
+    and which it will serve first; an Initializer's failure is that request's failure.
+    """
+
+    __slots__ = (
+        "_began_s",
+        "_new_request_id",
+        "_open",
+        "_pending_end",
+        "_settings",
+        "created_s",
+        "deadline_s",
+        "id",
+        "initialize_s",
+        "invocations",
+        "max_rss_kb",
+        "request",
+        "spec",
+        "state",
+    )
+
+    def __init__(
+        self,
+        id: str,
+        spec: FunctionSpec,
+        settings: BoxSettings,
+        new_request_id: Callable[[], str],
+        now: float,
+        request: Request | None = None,
+    ) -> None:
+        self.id = id
+        self.spec = spec
+        self.state = State.STARTING
+        self.request = request
+        self.created_s = now
+        self.deadline_s: float | None = now + START_TIMEOUT_S
+        self.invocations = 0
+        self.initialize_s = 0.0
+        self.max_rss_kb = 0
+        self._settings = settings
+        self._new_request_id = new_request_id
+        self._began_s = now
+        self._open: Begin | None = None
+        self._pending_end: End | None = None
+
+    def handle(
+        self, event: Event, now: float, detail: "Answer | Broken | Exit | Request | None" = None
+    ) -> list[Effect]:
+        """Applies one event. Raises IllegalEvent, changing nothing, if it cannot come now."""
+        was = self.state
+        self.state = next_state(was, event)
+        if detail is not None and not isinstance(detail, Request):
+            self.max_rss_kb = max(self.max_rss_kb, detail.max_rss_kb)
+        effects: list[Effect] = _HANDLERS[event](self, was, now, detail)
+        return effects
+
+    # -- on the way up ---------------------------------------------------------------------
+
+    def _hello(self, was: State, now: float, detail: object) -> list[Effect]:
+        if was is not State.STARTING:
+            return []
+        request_id = self.request.id if self.request else self._new_request_id()
+        hook = self.spec.initializer
+        self._began_s = now
+        self.deadline_s = now + (hook.timeout_s if hook else START_TIMEOUT_S)
+        effects: list[Effect] = [
+            Announce("fc:Instance:RuntimeInitializationSuccess"),
+            RuntimeInited(),
+        ]
+        if hook:
+            effects.append(self._begin(INITIALIZE, request_id))
+        effects.append(SendSetup(request_id))
+        return effects
+
+    def _ready(self, was: State, now: float, detail: object) -> list[Effect]:
+        if was is not State.INITIALIZING:
+            return []
+        self.deadline_s = None
+        effects: list[Effect] = []
+        if self._open:
+            self.initialize_s = now - self._began_s
+            effects = [self._end(), Announce("fc:Instance:InitializationSuccess")]
+        effects += [Announce("fc:Instance:CreateSuccess"), _AVAILABLE]
+        return effects
+
+    def _init_failed(self, was: State, now: float, detail: Answer) -> list[Effect]:
+        if was is not State.INITIALIZING:
+            return []
+        self.deadline_s = now + self._settings.grace_s
+        effects: list[Effect] = [self._end(_UNHANDLED_TEXT)] if self._open else []
+        effects.append(Announce("fc:Instance:InitializationFailed", _UNHANDLED_TEXT))
+        effects += self._reply(now, Cause.ERROR, detail.body, INITIALIZATION)
+        effects.append(_TERMINATE)
+        return effects
+
+    # -- requests ----------------------------------------------------------------------------
+
+    def _invoke(self, was: State, now: float, request: Request) -> list[Effect]:
+        self.request = request
+        self.invocations += 1
+        self._began_s = now
+        self.deadline_s = now + self.spec.timeout_s
+        return [self._begin(INVOKE, request.id), SendInvoke(self.invocations, request)]
+
+    def _done(self, was: State, now: float, answer: Answer) -> list[Effect]:
+        if was is State.KILLING:
+            return []
+        self.deadline_s = None
+        if answer.failed:
+            effects: list[Effect] = [self._end(_UNHANDLED_TEXT)]
+            effects += self._reply(now, Cause.ERROR, answer.body, UNHANDLED)
+        else:
+            effects = [self._end(), *self._reply(now, Cause.OK, answer.body, "")]
+        if was is State.DRAINING:
+            return effects + self._enter_prestopping(now)
+        effects.append(_AVAILABLE)
+        return effects
+
+    # -- on the way down -----------------------------------------------------------------------
+
+    def _stop(self, was: State, now: float, detail: object) -> list[Effect]:
+        if was is State.IDLE:
+            return self._enter_prestopping(now)
+        if was is State.INITIALIZING:
+            self.deadline_s = now + self._settings.grace_s
+            text = "the instance was stopped"
+            if self._open:
+                self._pending_end = self._end(text)
+            return [*self._cancel(now), _TERMINATE]
+        if was is State.STARTING:
+            self.deadline_s = now + KILL_RETRY_S
+            return [*self._cancel(now), _KILL_TREE]
+        return []
+
+    def _enter_prestopping(self, now: float) -> list[Effect]:
+        hook = self.spec.pre_stop
+        if hook is None:
+            return self.handle(Event.STOPPED, now)
+        request_id = self._new_request_id()
+        self._began_s = now
+        self.deadline_s = now + hook.timeout_s
+        return [self._begin(PRESTOP, request_id), SendPreStop(request_id)]
+
+    def _stopped(self, was: State, now: float, answer: Answer | None) -> list[Effect]:
+        if was is not State.PRESTOPPING:
+            return []
+        self.deadline_s = now + self._settings.grace_s
+        if not self._open:
+            return [_TERMINATE]
+        error = _UNHANDLED_TEXT if answer and answer.failed else ""
+        return [self._end(error), _TERMINATE]
+
+    def _deadline(self, was: State, now: float, detail: object) -> list[Effect]:
+        if was is State.DEAD:
+            return []
+        if was in (State.STARTING, State.TERMINATING, State.KILLING):
+            self.deadline_s = now + KILL_RETRY_S
+            return [*self._not_created(now), _KILL_TREE]
+        # A callback's time is up. The SIGTERM asks for the stack dump; its lines come before the
+        # End line, so that one waits for the exit. The caller does not.
+        self.deadline_s = now + self._settings.dump_grace_s
+        text = timeout_text(self._timeout_s(was), self.max_rss_kb)
+        if self._open:
+            self._pending_end = self._end(text)
+        kind = INITIALIZATION if was is State.INITIALIZING else UNHANDLED
+        effects = self._reply(now, Cause.TIMEOUT, error_body(text), kind)
+        return [*effects, _TERMINATE]
+
+    def _timeout_s(self, state: State) -> float:
+        if state is State.INITIALIZING:
+            return self.spec.initializer.timeout_s if self.spec.initializer else START_TIMEOUT_S
+        if state is State.PRESTOPPING and self.spec.pre_stop:
+            return self.spec.pre_stop.timeout_s
+        return self.spec.timeout_s
+
+    def _broken(self, was: State, now: float, broken: Broken) -> list[Effect]:
+        if was in (State.TERMINATING, State.KILLING, State.DEAD):
+            return []
+        self.deadline_s = now + KILL_RETRY_S
+        effects: list[Effect] = [Announce("fc:Instance:Error", broken.reason)]
+        if broken.is_cancelled:
+            text, cause = cancelled_text(now - self._began_s, self.max_rss_kb), Cause.CANCELLED
+        else:
+            text, cause = exited_text(now - self._began_s, self.max_rss_kb), Cause.EXIT
+        if self._open:
+            self._pending_end = self._end(text)
+        kind = INITIALIZATION if was is State.INITIALIZING else UNHANDLED
+        effects += self._reply(now, cause, error_body(text), kind, broken.reason)
+        effects.append(_KILL_TREE)
+        return effects
+
+    def _exited(self, was: State, now: float, exit: Exit) -> list[Effect]:
+        self.deadline_s = None
+        words = "exit status unknown" if exit.status is None else describe_status(exit.status)
+        effects: list[Effect] = []
+        if was is State.STARTING and self.request:
+            effects.append(Requeue(self._take_request()))
+        elif exit.is_undelivered and self._open and self.request:
+            effects += [self._end(_REQUEUED_TEXT), Requeue(self._take_request())]
+        else:
+            effects += self._fail_by_exit(was, now, exit.status or 0, words)
+        if self._pending_end:
+            effects.append(self._pending_end)
+        is_expected = was in (State.TERMINATING, State.KILLING, State.PRESTOPPING)
+        name = "fc:Instance:DestroySuccess" if is_expected else "fc:Instance:Error"
+        effects.append(Announce(name, words))
+        return effects
+
+    def _fail_by_exit(self, was: State, now: float, status: int, words: str) -> list[Effect]:
+        text = exited_text(now - self._began_s, self.max_rss_kb)
+        effects: list[Effect] = [self._end(text)] if self._open else []
+        kind = INITIALIZATION if was is State.INITIALIZING else UNHANDLED
+        cause = Cause.SIGNAL if status < 0 else Cause.EXIT
+        signum = max(0, -status)
+        return effects + self._reply(now, cause, error_body(text), kind, words, signum)
+
+    # -- small parts ---------------------------------------------------------------------------
+
+    def _begin(self, phase: str, request_id: str) -> Begin:
+        self._open = begin = Begin(phase, request_id)
+        return begin
+
+    def _end(self, error: str = "") -> End:
+        begin, self._open = self._open, None
+        assert begin is not None, f"End without Begin in {self.state.value}"
+        return End(begin.phase, begin.request_id, error)
+
+    def _take_request(self) -> Request:
+        request, self.request = self.request, None
+        assert request is not None
+        return request
+
+    def _cancel(self, now: float) -> list[Effect]:
+        text = cancelled_text(now - self.created_s, self.max_rss_kb)
+        return self._reply(now, Cause.CANCELLED, error_body(text), UNHANDLED)
+
+    def _not_created(self, now: float) -> list[Effect]:
+        text = "no instance could be created: the worker did not start"
+        return self._reply(now, Cause.NOT_CREATED, error_body(text), "FCCommonError")
+
+    def _reply(
+        self,
+        now: float,
+        cause: Cause,
+        body: bytes,
+        error_type: str,
+        status: str = "",
+        signum: int = 0,
+    ) -> list[Effect]:
+        """The outcome of the current request, if there is one."""
+        if self.request is None:
+            return []
+        is_cold = self.invocations <= 1
+        outcome = Outcome(
+            body,
+            cause,
+            error_type,
+            self.id,
+            now - self._began_s,
+            self.initialize_s if is_cold else 0.0,
+            self.max_rss_kb,
+            is_cold,
+            signum,
+            status,
+        )
+        return [Reply(self._take_request(), outcome)]
+
+
+_HANDLERS: dict[Event, Callable[..., list[Effect]]] = {
+    Event.HELLO: Instance._hello,
+    Event.READY: Instance._ready,
+    Event.INIT_FAILED: Instance._init_failed,
+    Event.INVOKE: Instance._invoke,
+    Event.DONE: Instance._done,
+    Event.STOP: Instance._stop,
+    Event.STOPPED: Instance._stopped,
+    Event.DEADLINE: Instance._deadline,
+    Event.BROKEN: Instance._broken,
+    Event.EXITED: Instance._exited,
+}

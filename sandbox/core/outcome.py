@@ -1,0 +1,106 @@
+"""What became of a request: its outcome, and the texts FC gives for each way of failing.
+
+Three vocabularies that are never mixed: `error_type` here is the header's (X-Fc-Error-Type);
+the body's `errorType` is made by the worker; `metric` is the metric's.
+"""
+
+import json
+import math
+import signal
+from enum import Enum
+from typing import NamedTuple
+
+__all__ = [
+    "Cause",
+    "Outcome",
+    "cancelled_text",
+    "describe_status",
+    "error_body",
+    "exited_text",
+    "timeout_text",
+]
+
+
+class Cause(Enum):
+    """Why a request ended as it did."""
+
+    OK = "ok"
+    ERROR = "error"  # user code raised, could not be loaded, or answered what cannot be encoded
+    TIMEOUT = "timeout"
+    EXIT = "exit"  # the process ended by itself
+    SIGNAL = "signal"  # the process was ended by a signal
+    CANCELLED = "cancelled"  # the caller went away, or the box was stopped hard
+    NOT_CREATED = "not_created"  # no instance could be made
+
+    __hash__ = object.__hash__
+
+
+class Outcome(NamedTuple):
+    """The one outcome of an accepted request.
+
+    `error_type` is empty on success. `signum` is the signal for Cause.SIGNAL. `status` is the
+    wait status in words, when a process ended. Times are seconds, memory is KB.
+    """
+
+    body: bytes
+    cause: Cause = Cause.OK
+    error_type: str = ""
+    instance_id: str = ""
+    duration_s: float = 0.0
+    initialize_s: float = 0.0
+    max_rss_kb: int = 0
+    cold_start: bool = False
+    signum: int = 0
+    status: str = ""
+
+    @property
+    def metric(self) -> str:
+        """The `errorType` of the request metrics; empty on success."""
+        if self.cause is Cause.OK:
+            return ""
+        timed_out = self.cause is Cause.TIMEOUT
+        return "FunctionTimeoutError" if timed_out else "FunctionUnhandledError"
+
+    @property
+    def billed_ms(self) -> int:
+        """Whole milliseconds, rounded up."""
+        return math.ceil(self.duration_s * 1000)
+
+
+def error_body(message: str) -> bytes:
+    """The error JSON of a failure that the platform, not the runtime, reports."""
+    return json.dumps({"errorMessage": message}, separators=(",", ":")).encode("ascii")
+
+
+def exited_text(duration_s: float, max_rss_kb: int) -> str:
+    """The process ended, or was ended, before it answered."""
+    usage = _usage(duration_s, max_rss_kb)
+    return f"Process exited unexpectedly before completing request ({usage})"
+
+
+def timeout_text(timeout_s: float, max_rss_kb: int) -> str:
+    """The callback exceeded its timeout."""
+    return f"Function timed out after {timeout_s:g} seconds (maxMemoryUsage: {_mb(max_rss_kb)})"
+
+
+def cancelled_text(duration_s: float, max_rss_kb: int) -> str:
+    """The caller went away."""
+    return f"Invocation canceled by client ({_usage(duration_s, max_rss_kb)})"
+
+
+def describe_status(status: int) -> str:
+    """A wait status as `os.waitstatus_to_exitcode` gives it, in words."""
+    if status >= 0:
+        return f"exit status {status}"
+    try:
+        return f"{signal.Signals(-status).name}({status})"
+    except ValueError:
+        return f"signal {-status}"
+
+
+def _usage(duration_s: float, max_rss_kb: int) -> str:
+    return f"duration: {int(duration_s * 1000)}ms, maxMemoryUsage: {_mb(max_rss_kb)}"
+
+
+def _mb(max_rss_kb: int) -> str:
+    return f"{max_rss_kb / 1024:.2f}MB"

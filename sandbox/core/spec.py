@@ -1,0 +1,60 @@
+"""What the engine has to know of a function, and of the box that runs it: plain immutable data.
+
+A `FunctionSpec` is made by `sandbox.config` from an s.yaml, or by hand through the public API.
+Nothing here reads a file. The classes are NamedTuples, not dataclasses: `dataclasses` imports
+`inspect`, and that alone takes longer than starting an instance.
+"""
+
+from typing import Mapping, NamedTuple, Optional
+
+__all__ = ["MAX_EVENT_BYTES", "BoxSettings", "Callback", "FunctionSpec"]
+
+MAX_EVENT_BYTES = 32 << 20
+"""Largest body of a synchronous invocation, and of its answer (FC: 32 MB)."""
+
+
+class Callback(NamedTuple):
+    """An instance lifecycle hook (`initializer`, `preStop`): `handler` is `file.function`."""
+
+    handler: str
+    timeout_s: float = 3.0
+
+
+class FunctionSpec(NamedTuple):
+    """One function. Paths are absolute; sizes are MB; times are seconds.
+
+    `name` is the functionName, `resource` the key in the s.yaml. `python` is the interpreter's
+    path. `max_instances` 0 means the box's default (the number of CPUs, at least 2).
+    """
+
+    name: str
+    handler: str
+    code_dir: str
+    python: str = ""
+    runtime: str = "python3.10"
+    resource: str = ""
+    timeout_s: float = 3.0
+    memory_mb: int = 512
+    environment: Mapping[str, str] = {}
+    initializer: Optional[Callback] = None
+    pre_stop: Optional[Callback] = None
+    region: str = "cn-hangzhou"
+    account_id: str = "1234567890123456"
+    max_instances: int = 0
+    min_instances: int = 0
+    idle_timeout_s: float = 180.0
+
+
+class BoxSettings(NamedTuple):
+    """The top-level `fcbox:` key of an s.yaml; what concerns the box and no single function.
+
+    `grace_s`: between SIGTERM and SIGKILL at the end of an instance's life.
+    `dump_grace_s`: the same after a timeout, where the SIGTERM asks for a stack dump.
+    `spares`: blank workers forked ahead, for every interpreter in use.
+    """
+
+    port: int = 9700
+    spares: int = 0
+    grace_s: float = 2.0
+    dump_grace_s: float = 0.5
+    logger_layout: str = "doc"

@@ -1,0 +1,1 @@
+"""ENGINE: effects. Descriptors, processes and clocks around the pure core; callbacks only."""

@@ -1,0 +1,309 @@
+"""A worker process and the channel to it: descriptors and a pid, no lifecycle.
+
+    requests pipe ->          | frames, and bodies up to 64 KB
+    answers pipe <-           |
+    bulk socket <->           | larger bodies
+    stdout, stderr pipes <-   | read by the instance's log
+
+A guest is blank until somebody becomes its `owner`: a spare is a guest that said hello and has
+no owner yet. The owner hears of messages, of a broken channel, and of the end, once.
+"""
+
+import fcntl
+import os
+import signal
+import socket
+import struct
+import termios
+from collections.abc import Callable
+from typing import Protocol
+
+from sandbox.engine import procs
+from sandbox.engine.loop import Loop
+from sandbox.engine.zygotes import Zygote
+from worker import wire
+
+__all__ = ["Guest", "Owner"]
+
+_READ_BYTES = 64 << 10
+_BULK_BUFFER_BYTES = 1 << 20
+_EOF_GRACE_S = 0.02
+"""An EOF is mostly the shadow of a death: wait this long for the pidfd to tell how it died."""
+
+
+class Owner(Protocol):
+    """Who listens to a guest."""
+
+    def on_message(self, message: wire.Message) -> None:
+        """A legal message came."""
+
+    def on_broken(self, reason: str) -> None:
+        """The channel is unusable; the process may live."""
+
+    def on_exit(self, guest: "Guest") -> None:
+        """The process was reaped, everything it sent was given; or it was never made."""
+
+
+class Guest:
+    """One worker process. After `on_exit`, `close` gives the descriptors back."""
+
+    def __init__(self, loop: Loop, zygote: Zygote, tag: int) -> None:
+        self.tag = tag
+        self.owner: Owner | None = None
+        self.has_greeted = False
+        self.stdout = self.stderr = -1
+        self.failure = ""
+        """Why there is no process, when it could not be made."""
+        self._loop = loop
+        self._connection = wire.Connection(wire.SUPERVISOR)
+        self._child: procs.Child | None = None
+        self._is_killed = False
+        self._requests = self._answers = -1
+        self._bulk: socket.socket | None = None
+        self._unsent = b""
+        self._bulk_out = memoryview(b"")
+        self._bulk_in = bytearray()
+        self._bulk_at = 0
+        zygote.spawn(tag, self._open_ends, self._spawned)
+
+    @property
+    def pid(self) -> int:
+        """The worker's process id; 0 when there is none yet, or any more."""
+        return self._child.pid if self._child and self._child.is_alive else 0
+
+    @property
+    def status(self) -> int | None:
+        """The exit status, after `on_exit`."""
+        return self._child.status if self._child else None
+
+    @property
+    def max_rss_kb(self) -> int:
+        """The largest resident size, after `on_exit`."""
+        return self._child.max_rss_kb if self._child else 0
+
+    def peak_rss_kb(self) -> int:
+        """The largest resident size of the live process so far (VmHWM); 0 when it is gone."""
+        try:
+            with open(f"/proc/{self.pid}/status", "rb") as status:
+                line = next(line for line in status if line.startswith(b"VmHWM:"))
+            return int(line.split()[1])
+        except (OSError, StopIteration):
+            return 0
+
+    def send(self, kind: int, meta: bytes = b"", body: bytes = b"") -> None:
+        """Sends a message without ever blocking: what does not fit now is sent later."""
+        frame, bulk = self._connection.send(kind, meta, body)
+        if bulk:
+            self._bulk_out = memoryview(bulk)
+        try:
+            sent = os.write(self._requests, frame)
+        except BlockingIOError:
+            sent = 0
+        except BrokenPipeError:
+            self._unsent = frame  # it is dying: the pidfd will tell, and this was not delivered
+            return
+        if sent < len(frame):
+            self._unsent = frame[sent:]
+            self._loop.add_writer(self._requests, self._send_rest)
+        elif bulk:
+            self._send_bulk()
+
+    def has_unread_request(self) -> bool:
+        """The worker never read what was sent to it: the kernel still has it, or we do."""
+        if self._requests < 0:
+            return False
+        unread = fcntl.ioctl(self._requests, termios.FIONREAD, b"\0\0\0\0")
+        return bool(self._unsent) or struct.unpack("i", unread)[0] > 0
+
+    def terminate(self) -> None:
+        """SIGTERM to the worker."""
+        self.signal(signal.SIGTERM)
+
+    def signal(self, signum: int) -> None:
+        """Any signal to the worker."""
+        if self._child:
+            self._child.signal(signum)
+
+    def kill_tree(self) -> None:
+        """SIGKILL to every process of it, now and, if it is still being made, then."""
+        self._is_killed = True
+        if self._child:
+            self._child.signal(signal.SIGKILL)
+            procs.sweep({self.tag})
+
+    def close(self) -> None:
+        """Gives the channel's descriptors back; stdout and stderr are the log's."""
+        if self._requests < 0:
+            return
+        self._stop_reading()
+        self._loop.remove_writer(self._requests)
+        os.close(self._requests)
+        os.close(self._answers)
+        self._requests = self._answers = -1
+        if self._bulk:
+            self._loop.remove_writer(self._bulk.fileno())
+            self._bulk.close()
+
+    # -- being made ------------------------------------------------------------------------------
+
+    def _open_ends(self) -> tuple[int, ...]:
+        opened: list[int] = []
+        try:
+            for _ in range(4):
+                opened += os.pipe2(os.O_CLOEXEC)
+            bulk, their_bulk = socket.socketpair()
+        except OSError:
+            for fd in opened:
+                os.close(fd)
+            raise
+        their_requests, self._requests, self._answers, their_answers = opened[:4]
+        self.stdout, their_stdout, self.stderr, their_stderr = opened[4:]
+        for fd in (self._requests, self._answers, self.stdout, self.stderr):
+            os.set_blocking(fd, False)
+        bulk.setblocking(False)
+        for end in (bulk, their_bulk):
+            _widen(end)
+        self._bulk = bulk
+        self._loop.add_reader(self._answers, self._read)
+        return their_requests, their_answers, their_bulk.detach(), their_stdout, their_stderr
+
+    def _spawned(self, pid: int, failure: str) -> None:
+        if pid:
+            try:
+                self._child = procs.Child(self._loop, pid, self._exited)
+            except OSError as exc:
+                failure = f"the worker cannot be watched: {exc.strerror}"
+        if self._child is None:
+            self.failure = failure
+            self._loop.call_soon(self._tell_exit)
+        elif self._is_killed:
+            self.kill_tree()
+
+    # -- hearing -----------------------------------------------------------------------------------
+
+    def _read(self) -> None:
+        try:
+            data = os.read(self._answers, _READ_BYTES)
+        except BlockingIOError:
+            return
+        if not data:
+            self._stop_reading()
+            self._loop.call_later(_EOF_GRACE_S, self._closed_its_channel)
+            return
+        self._connection.receive_data(data)
+        self._take_messages()
+
+    def _take_messages(self) -> None:
+        try:
+            while (message := self._connection.next_message()) is not None:
+                self._give(message)
+        except wire.RemoteProtocolError as exc:
+            self._break(f"the worker broke the protocol: {exc}")
+            return
+        if self._connection.bulk_wanted and not self._bulk_in:
+            self._bulk_in = bytearray(self._connection.bulk_wanted)
+            assert self._bulk is not None
+            self._bulk_at = 0
+            self._loop.add_reader(self._bulk.fileno(), self._read_bulk)
+
+    def _read_bulk(self) -> None:
+        assert self._bulk is not None
+        try:
+            while self._bulk_at < len(self._bulk_in):
+                size = self._bulk.recv_into(memoryview(self._bulk_in)[self._bulk_at :])
+                if size == 0:
+                    raise ConnectionResetError
+                self._bulk_at += size
+        except BlockingIOError:
+            return
+        except OSError:  # it is dying: the pidfd will tell
+            self._loop.remove_reader(self._bulk.fileno())
+            return
+        self._loop.remove_reader(self._bulk.fileno())
+        body, self._bulk_in = bytes(self._bulk_in), bytearray()
+        try:
+            self._give(self._connection.receive_bulk(body))
+        except wire.RemoteProtocolError as exc:
+            self._break(f"the worker broke the protocol: {exc}")
+            return
+        self._take_messages()
+
+    def _give(self, message: wire.Message) -> None:
+        if message.kind == wire.HELLO:
+            self.has_greeted = True
+        if self.owner:
+            self.owner.on_message(message)
+
+    def _closed_its_channel(self) -> None:
+        if self._child and self._child.is_alive:
+            self._break("the worker closed its channel")
+
+    def _break(self, reason: str) -> None:
+        self._stop_reading()
+        if self.owner:
+            self.owner.on_broken(reason)
+        else:
+            self.kill_tree()
+
+    def _stop_reading(self) -> None:
+        self._loop.remove_reader(self._answers)
+        if self._bulk and self._bulk.fileno() >= 0:
+            self._loop.remove_reader(self._bulk.fileno())
+
+    def _exited(self, child: procs.Child) -> None:
+        # Its last answer can still be unread: the pidfd and the pipe are two descriptors.
+        while self._requests >= 0:
+            try:
+                data = os.read(self._answers, _READ_BYTES)
+            except BlockingIOError:
+                break
+            if not data:
+                break
+            self._connection.receive_data(data)
+            self._take_messages()
+            if self._bulk_in:
+                self._read_bulk()
+        if self._requests >= 0:
+            self._stop_reading()
+        self._tell_exit()
+
+    def _tell_exit(self) -> None:
+        if self.owner:
+            self.owner.on_exit(self)
+
+    # -- saying the rest -----------------------------------------------------------------------------
+
+    def _send_rest(self) -> None:
+        try:
+            self._unsent = self._unsent[os.write(self._requests, self._unsent) :]
+        except BlockingIOError:
+            return
+        except BrokenPipeError:
+            self._loop.remove_writer(self._requests)
+            return
+        if not self._unsent:
+            self._loop.remove_writer(self._requests)
+            if self._bulk_out:
+                self._send_bulk()
+
+    def _send_bulk(self) -> None:
+        assert self._bulk is not None
+        fd = self._bulk.fileno()
+        try:
+            while self._bulk_out:
+                self._bulk_out = self._bulk_out[self._bulk.send(self._bulk_out) :]
+        except BlockingIOError:
+            self._loop.add_writer(fd, self._send_bulk)
+            return
+        except OSError:
+            self._bulk_out = memoryview(b"")
+        self._loop.remove_writer(fd)
+
+
+def _widen(end: socket.socket) -> None:
+    # The forced form needs CAP_NET_ADMIN; the plain one is cut at net.core.wmem_max.
+    for forced, plain in ((32, socket.SO_SNDBUF), (33, socket.SO_RCVBUF)):
+        try:
+            end.setsockopt(socket.SOL_SOCKET, forced, _BULK_BUFFER_BYTES)
+        except OSError:
+            end.setsockopt(socket.SOL_SOCKET, plain, _BULK_BUFFER_BYTES)

@@ -1,0 +1,163 @@
+"""What all instances of one box share: loop, clock, ids, zygotes, spares, the sweeper."""
+
+import os
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import NamedTuple
+
+from sandbox.core.ids import IdSource
+from sandbox.core.spec import BoxSettings
+from sandbox.engine import procs
+from sandbox.engine.deadlines import Deadlines
+from sandbox.engine.guest import Guest
+from sandbox.engine.logs import LogHub
+from sandbox.engine.loop import Loop
+from sandbox.engine.zygotes import Zygote
+from worker import wire
+
+__all__ = ["Host", "LifecycleEvent"]
+
+_RECHECK_S = 0.001
+
+
+class LifecycleEvent(NamedTuple):
+    """An entry of the event stream. `time_s` is Unix time; names as FC's (`fc:Instance:...`)."""
+
+    time_s: float
+    name: str
+    function: str
+    instance_id: str
+    request_id: str = ""
+    detail: str = ""
+
+
+class Host:
+    """One per box."""
+
+    def __init__(
+        self, loop: Loop, settings: BoxSettings, hub: LogHub, home: str, box_tag: int
+    ) -> None:
+        self.loop = loop
+        self.settings = settings
+        self.hub = hub
+        self.home = home
+        self.ids = IdSource(os.urandom, time.time)
+        self.deadlines = Deadlines(loop)
+        self.box_tag = box_tag
+        self.listeners: list[Callable[[LifecycleEvent], None]] = []
+        self.on_ended: Callable[[], None] | None = None
+        """Called when something ended, once the box is being closed."""
+        self._serial = 0
+        self._zygotes: dict[str, Zygote] = {}
+        self._spares: dict[str, deque[Guest]] = {}
+        self._exited: list[tuple[Guest, Callable[[], None]]] = []
+
+    def adopt(self, zygote: Zygote) -> None:
+        """Takes over a zygote that was started ahead; its box tag must be this host's."""
+        self._zygotes[zygote.python] = zygote
+
+    def zygote_pids(self) -> list[int]:
+        """The pids of the live zygotes."""
+        return [zygote.pid for zygote in self._zygotes.values() if zygote.is_alive]
+
+    def take_guest(self, python: str) -> Guest:
+        """A blank worker of this interpreter: a spare when there is one, else on its way.
+
+        Raises OSError when the interpreter cannot be started.
+        """
+        spares = self._spares.get(python)
+        while spares:
+            guest = spares.popleft()
+            if guest.pid:
+                self.loop.call_soon(self.fill_spares, python)
+                return guest
+        return self._new_guest(python)
+
+    def fill_spares(self, python: str) -> None:
+        """Has as many blank workers forked ahead as the settings say."""
+        spares = self._spares.setdefault(python, deque())
+        while len(spares) < self.settings.spares:
+            guest = self._new_guest(python)
+            guest.owner = _Spare(self, guest, spares)
+            spares.append(guest)
+
+    def forget_exited(self, guest: Guest, clean: Callable[[], None]) -> None:
+        """Calls `clean` when no process of a reaped worker is left; kills those that are."""
+        self._exited.append((guest, clean))
+        if len(self._exited) == 1:
+            self.loop.call_soon(self._sweep)
+
+    def announce(
+        self, name: str, function: str, instance_id: str, request_id: str = "", detail: str = ""
+    ) -> None:
+        """Tells the listeners of the event stream."""
+        if self.listeners:
+            event = LifecycleEvent(time.time(), name, function, instance_id, request_id, detail)
+            for listener in list(self.listeners):
+                listener(event)
+
+    def ended(self) -> None:
+        """An instance, a spare or a zygote is gone."""
+        if self.on_ended:
+            self.on_ended()
+
+    def close(self) -> None:
+        """Ends spares and zygotes. All instances must be dead."""
+        self.settings = self.settings._replace(spares=0)
+        for spares in self._spares.values():
+            for guest in list(spares):
+                guest.kill_tree()
+        for zygote in self._zygotes.values():
+            zygote.close()
+        self.deadlines.close()
+
+    @property
+    def is_clean(self) -> bool:
+        """After `close`: everything is reaped."""
+        has_zygote = any(zygote.is_alive for zygote in self._zygotes.values())
+        return not has_zygote and not self._exited and not any(self._spares.values())
+
+    def _new_guest(self, python: str) -> Guest:
+        zygote = self._zygotes.get(python)
+        if zygote is None or not zygote.is_alive:
+            zygote = Zygote(self.loop, python, self.box_tag, self.home, self.ended)
+            self._zygotes[python] = zygote
+        self._serial += 1
+        return Guest(self.loop, zygote, self.box_tag | self._serial)
+
+    def _sweep(self) -> None:
+        # One look through /proc serves all that exited in this turn of the loop.
+        exited, self._exited = self._exited, []
+        alive = procs.sweep(guest.tag for guest, _ in exited)
+        again = [entry for entry in exited if entry[0].tag in alive]
+        if again:
+            self._exited = again + self._exited
+            self.loop.call_later(_RECHECK_S, self._sweep)
+        for guest, clean in exited:
+            if guest.tag not in alive:
+                clean()
+
+
+class _Spare:
+    """The owner of a blank worker: waits for nothing, notices when it ends."""
+
+    def __init__(self, host: Host, guest: Guest, shelf: "deque[Guest]") -> None:
+        self._host = host
+        self._guest = guest
+        self._shelf = shelf
+
+    def on_message(self, message: wire.Message) -> None:
+        """HELLO is all that a blank worker says."""
+
+    def on_broken(self, reason: str) -> None:
+        self._guest.kill_tree()
+
+    def on_exit(self, guest: Guest) -> None:
+        if guest in self._shelf:
+            self._shelf.remove(guest)
+        guest.close()
+        for fd in (guest.stdout, guest.stderr):
+            if fd >= 0:
+                os.close(fd)
+        self._host.ended()

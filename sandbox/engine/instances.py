@@ -1,0 +1,322 @@
+"""The shell of an instance: events in from descriptors and pids, effects out to them.
+
+All decisions are the machine's (`sandbox.core.instance`); this file only performs them, in the
+order given. It is the one place where lifecycle, guest and log meet.
+"""
+
+import json
+import os
+import time
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from sandbox.core.instance import (
+    Announce,
+    Answer,
+    Available,
+    Begin,
+    Broken,
+    Effect,
+    End,
+    Exit,
+    Instance,
+    KillTree,
+    Reply,
+    Request,
+    Requeue,
+    RuntimeInited,
+    SendInvoke,
+    SendPreStop,
+    SendSetup,
+    Terminate,
+)
+from sandbox.core.lifecycle import Event, State
+from sandbox.core.outcome import Outcome, describe_status
+from sandbox.core.spec import FunctionSpec
+from sandbox.engine.guest import Guest
+from sandbox.engine.host import Host
+from sandbox.engine.logs import InstanceLog
+from worker import wire
+from worker.records import TOKEN_BYTES
+
+__all__ = ["InstanceShell", "PoolSide"]
+
+_LEAVING = frozenset(
+    (State.DRAINING, State.PRESTOPPING, State.TERMINATING, State.KILLING, State.DEAD)
+)
+_EVENT_OF = {
+    wire.HELLO: Event.HELLO,
+    wire.READY: Event.READY,
+    wire.INIT_FAILED: Event.INIT_FAILED,
+    wire.RESULT: Event.DONE,
+    wire.FAILED: Event.DONE,
+    wire.STOPPED: Event.STOPPED,
+}
+
+
+class PoolSide(Protocol):
+    """What an instance tells its pool."""
+
+    def on_available(self, shell: "InstanceShell") -> None:
+        """It is IDLE."""
+
+    def on_idle_deadline(self, shell: "InstanceShell", now: float) -> None:
+        """It has been IDLE for its idle timeout; the pool moves `idle_until_s`, or stops it."""
+
+    def on_requeue(self, request: Request, why: str) -> None:
+        """A request that never ran comes back."""
+
+    def on_left(self, shell: "InstanceShell") -> None:
+        """It is on its way down: its place is free."""
+
+    def on_dead(self, shell: "InstanceShell") -> None:
+        """It is DEAD, and nothing of it is left."""
+
+
+class InstanceShell:
+    """One instance, from before its process exists until nothing of it is left."""
+
+    def __init__(
+        self, host: Host, spec: FunctionSpec, pool: PoolSide, request: Request | None, guest: Guest
+    ) -> None:
+        now = time.monotonic()
+        self.machine = Instance(
+            host.ids.instance_id(), spec, host.settings, host.ids.request_id, now, request
+        )
+        self.watched_s: float | None = None
+        self.idle_until_s: float | None = None
+        self.has_left = False
+        """It will never serve again, though it may still finish what it does."""
+        self._replies: list[tuple[Request, Outcome]] = []
+        self.is_retiring = False
+        """To be stopped as soon as the request that waits for it is done."""
+        self._host = host
+        self._pool = pool
+        self._guest = guest
+        self._log: InstanceLog | None = None
+        self._token = os.urandom(TOKEN_BYTES)
+        self._announce("fc:Instance:Creating", request.id if request else "")
+        guest.owner = self
+        host.deadlines.watch(self)
+        if guest.has_greeted:
+            self.handle(Event.HELLO)
+
+    @property
+    def id(self) -> str:
+        """The instance id."""
+        return self.machine.id
+
+    @property
+    def state(self) -> State:
+        """The lifecycle state."""
+        return self.machine.state
+
+    @property
+    def pid(self) -> int:
+        """The worker's process id; 0 when it has none."""
+        return self._guest.pid
+
+    @property
+    def deadline_s(self) -> float | None:
+        """The machine's deadline; the idle timeout's while IDLE."""
+        deadline_s = self.machine.deadline_s
+        return self.idle_until_s if deadline_s is None else deadline_s
+
+    def on_deadline(self, now: float) -> None:
+        """See `Deadlines`."""
+        if self.machine.deadline_s is None:
+            self._pool.on_idle_deadline(self, now)
+        else:
+            self.handle(Event.DEADLINE, Answer(max_rss_kb=self._guest.peak_rss_kb()))
+
+    def handle(
+        self, event: Event, detail: Answer | Broken | Exit | Request | None = None
+    ) -> None:
+        """Feeds the machine one event and performs what it asks for."""
+        machine = self.machine
+        for effect in machine.handle(event, time.monotonic(), detail):
+            _PERFORM[type(effect)](self, effect)
+        self._host.deadlines.watch(self)
+        if machine.state in _LEAVING and not self.has_left:
+            self.has_left = True
+            self._pool.on_left(self)
+        # Last of all: a caller may invoke again from its callback, and finds the pool in order.
+        while self._replies:
+            request, outcome = self._replies.pop(0)
+            request.reply(request, outcome)
+
+    def stop(self) -> None:
+        """Ends it in good order: the present request, PreStop, SIGTERM."""
+        if self.machine.request is not None and self.state in (State.STARTING, State.INITIALIZING):
+            self.is_retiring = True  # somebody waits for it: serve that one, then stop
+        elif self.state is not State.DEAD:
+            self.handle(Event.STOP)
+
+    def kill(self, reason: str, is_cancelled: bool) -> None:
+        """Ends it at once, whatever it does."""
+        if self.state is State.DEAD:
+            return
+        rss_kb = self._guest.peak_rss_kb() if self.machine.request else 0
+        self.handle(Event.BROKEN, Broken(reason, rss_kb, is_cancelled))
+        self._guest.kill_tree()
+
+    def signal(self, signum: int) -> None:
+        """Sends the worker a signal, for fault injection."""
+        self._guest.signal(signum)
+
+    # -- Owner -------------------------------------------------------------------------------------
+
+    def on_message(self, message: wire.Message) -> None:
+        kind = message.kind
+        if kind == wire.HELLO:
+            self.handle(Event.HELLO)
+            return
+        rss_kb = wire.unpack_usage(message.meta)
+        is_failed = kind in (wire.FAILED, wire.INIT_FAILED) or (
+            kind == wire.STOPPED and bool(message.body)
+        )
+        self.handle(_EVENT_OF[kind], Answer(message.body, is_failed, rss_kb))
+
+    def on_broken(self, reason: str) -> None:
+        self._notice(reason)
+        self.handle(Event.BROKEN, Broken(reason, self._guest.peak_rss_kb()))
+
+    def on_exit(self, guest: Guest) -> None:
+        self._host.forget_exited(guest, self._gone)
+
+    def _gone(self) -> None:
+        guest = self._guest
+        was = self.state
+        exit = Exit(guest.status, guest.max_rss_kb, guest.has_unread_request())
+        self.handle(Event.EXITED, exit)
+        if was not in (State.TERMINATING, State.KILLING):
+            self._notice_death(was)
+        guest.close()
+        if self._log:
+            self._log.close()
+        elif guest.stdout >= 0:
+            os.close(guest.stdout)
+            os.close(guest.stderr)
+        self._pool.on_dead(self)
+
+    def _notice_death(self, was: State) -> None:
+        guest = self._guest
+        if guest.failure:
+            self._notice(guest.failure)
+        elif guest.status is not None:
+            words = describe_status(guest.status)
+            self._notice(f"the worker ended by itself while {was.value}: {words}")
+
+    # -- effects -----------------------------------------------------------------------------------
+
+    def _runtime_inited(self, effect: RuntimeInited) -> None:
+        self._open_log().inited(self.machine.spec.runtime)
+
+    def _send_setup(self, effect: SendSetup) -> None:
+        spec, guest, host = self.machine.spec, self._guest, self._host
+        setup = _setup(spec, host, self.id, effect.request_id, self._token)
+        guest.send(wire.SETUP, b"", json.dumps(setup).encode("ascii"))
+
+    def _send_invoke(self, effect: SendInvoke) -> None:
+        request = effect.request
+        meta = wire.invoke_meta(effect.sequence, request.id)
+        self._guest.send(wire.INVOKE, meta, request.event)
+
+    def _send_prestop(self, effect: SendPreStop) -> None:
+        self._guest.send(wire.PRESTOP, effect.request_id.encode("ascii"))
+
+    def _begin(self, effect: Begin) -> None:
+        self._open_log().begin(effect.phase, effect.request_id)
+        self._announce(f"fcbox:{effect.phase}:Start", effect.request_id)
+
+    def _end(self, effect: End) -> None:
+        self._open_log().end(effect.error)
+        self._announce(f"fcbox:{effect.phase}:End", effect.request_id, effect.error)
+
+    def _reply(self, effect: Reply) -> None:
+        if self._log:
+            effect.request.tail = bytes(self._log.tail)
+        cause = effect.outcome.cause.value
+        self._announce("fcbox:Request:Replied", effect.request.id, cause)
+        self._replies.append((effect.request, effect.outcome))
+
+    def _requeue(self, effect: Requeue) -> None:
+        self._pool.on_requeue(effect.request, self._guest.failure)
+
+    def _terminate(self, effect: Terminate) -> None:
+        self._guest.terminate()
+
+    def _kill_tree(self, effect: KillTree) -> None:
+        self._guest.kill_tree()
+
+    def _available(self, effect: Available) -> None:
+        self._pool.on_available(self)
+
+    def _perform_announce(self, effect: Announce) -> None:
+        self._announce(effect.name, "", effect.detail)
+
+    # -- small parts -------------------------------------------------------------------------------
+
+    def _open_log(self) -> InstanceLog:
+        if self._log is None:
+            guest, hub = self._guest, self._host.hub
+            name = self.machine.spec.name
+            self._log = InstanceLog(hub, name, self.id, guest.stdout, guest.stderr, self._token)
+        return self._log
+
+    def _announce(self, name: str, request_id: str = "", detail: str = "") -> None:
+        self._host.announce(name, self.machine.spec.name, self.id, request_id, detail)
+
+    def _notice(self, text: str) -> None:
+        self._host.hub.notice(self.machine.spec.name, self.id, text)
+
+
+_PERFORM: dict[type[Effect], Callable[[InstanceShell, Any], None]] = {
+    RuntimeInited: InstanceShell._runtime_inited,
+    SendSetup: InstanceShell._send_setup,
+    SendInvoke: InstanceShell._send_invoke,
+    SendPreStop: InstanceShell._send_prestop,
+    Begin: InstanceShell._begin,
+    End: InstanceShell._end,
+    Reply: InstanceShell._reply,
+    Requeue: InstanceShell._requeue,
+    Terminate: InstanceShell._terminate,
+    KillTree: InstanceShell._kill_tree,
+    Available: InstanceShell._available,
+    Announce: InstanceShell._perform_announce,
+}
+
+
+def _setup(
+    spec: FunctionSpec, host: Host, instance_id: str, request_id: str, token: bytes
+) -> dict[str, object]:
+    """The JSON of SETUP: everything that stays the same for the instance's life."""
+    return {
+        "instance_id": instance_id,
+        "request_id": request_id,
+        "runtime": spec.runtime,
+        "function": {
+            "name": spec.name,
+            "handler": spec.handler,
+            "memory": spec.memory_mb,
+            "timeout": spec.timeout_s,
+        },
+        "service": {
+            "name": "",
+            "log_project": "",
+            "log_store": "",
+            "qualifier": "LATEST",
+            "version_id": "",
+        },
+        "credentials": {"access_key_id": "", "access_key_secret": "", "security_token": ""},
+        "region": spec.region,
+        "account_id": spec.account_id,
+        "environment": dict(spec.environment),
+        "initializer": spec.initializer.handler if spec.initializer else "",
+        "pre_stop": spec.pre_stop.handler if spec.pre_stop else "",
+        "code_dir": spec.code_dir,
+        "opt_dir": "",
+        "home": host.home,
+        "logger_layout": host.settings.logger_layout,
+        "log_token": token.hex(),
+    }

@@ -1,0 +1,193 @@
+"""The instances of one function, and the requests that wait for one.
+
+A request takes an idle instance; else, below the limit, an instance is started for it and it
+waits for that one (its Initializer's failure is this request's failure); else it waits in one
+queue, first come first served. Instances started ahead (minimum instances) wait for nobody.
+"""
+
+import os
+import time
+from collections import deque
+
+from sandbox.core.backoff import Backoff
+from sandbox.core.instance import Request
+from sandbox.core.lifecycle import Event, State
+from sandbox.core.outcome import Cause, Outcome, cancelled_text, error_body
+from sandbox.core.spec import FunctionSpec
+from sandbox.engine.host import Host
+from sandbox.engine.instances import InstanceShell
+from sandbox.engine.loop import TimerHandle
+
+__all__ = ["Pool"]
+
+_MOST_STARTS = 3
+"""How many instances may die under a request before it ran, until it is given up."""
+
+
+class Pool:
+    """One function. `shells` holds every instance that is not DEAD, oldest first."""
+
+    def __init__(self, host: Host, spec: FunctionSpec) -> None:
+        self.spec = spec
+        self.shells: dict[str, InstanceShell] = {}
+        self.counts = {"invocations": 0, "errors": 0, "cold_starts": 0, "created": 0}
+        self._host = host
+        self._idle: list[InstanceShell] = []  # the most recently used last: it is taken first
+        self._ahead: set[InstanceShell] = set()
+        self._queue: deque[Request] = deque()
+        self._serving = 0
+        self._limit = spec.max_instances or max(2, os.cpu_count() or 1)
+        self._backoff = Backoff()
+        self._retry: TimerHandle | None = None
+        self._is_closing = False
+
+    @property
+    def queue_length(self) -> int:
+        """Requests that wait for an instance."""
+        return len(self._queue)
+
+    def invoke(self, request: Request) -> None:
+        """Takes one request; it gets exactly one outcome."""
+        self.counts["invocations"] += 1
+        if self._is_closing:
+            self._refuse(request, Cause.NOT_CREATED, "the box is stopping")
+        elif self._idle:
+            self._idle.pop().handle(Event.INVOKE, request)
+        else:
+            self._queue.append(request)
+            self._serve_queue()
+
+    def cancel(self, request: Request) -> None:
+        """The caller went away: nothing is charged to the next one, so the instance goes too."""
+        if request in self._queue:
+            self._queue.remove(request)
+            self._refuse_cancelled(request)
+            return
+        for shell in self.shells.values():
+            if shell.machine.request is request:
+                shell.kill("the caller went away", is_cancelled=True)
+                return
+
+    def ensure_minimum(self) -> None:
+        """Starts what is missing of the minimum instances."""
+        while self._serving < min(self.spec.min_instances, self._limit) and not self._is_closing:
+            if self._backoff.delay_s:
+                self._retry_later()
+                return
+            if not self._start(None):
+                return
+
+    def recycle(self) -> None:
+        """Lets each instance finish its request, runs its PreStop, replaces it."""
+        for shell in list(self.shells.values()):
+            shell.stop()
+
+    def drain(self) -> None:
+        """As `recycle`, but no new instance and no new request; those that wait are told."""
+        self._is_closing = True
+        if self._retry:
+            self._retry.cancel()
+        while self._queue:
+            self._refuse_cancelled(self._queue.popleft())
+        self.recycle()
+
+    def kill(self) -> None:
+        """Ends everything now."""
+        self.drain()
+        for shell in list(self.shells.values()):
+            shell.kill("the box was stopped hard", is_cancelled=True)
+
+    # -- PoolSide ----------------------------------------------------------------------------------
+
+    def on_available(self, shell: InstanceShell) -> None:
+        self._ahead.discard(shell)
+        self._backoff.succeeded()
+        request = shell.machine.request
+        if request is None and not self._is_closing and self._queue:
+            request = self._queue.popleft()
+        if request is not None:
+            shell.handle(Event.INVOKE, request)
+            if shell.is_retiring:
+                shell.handle(Event.STOP)
+        elif self._is_closing or shell.is_retiring:
+            shell.handle(Event.STOP)
+        else:
+            shell.idle_until_s = time.monotonic() + self.spec.idle_timeout_s
+            self._idle.append(shell)
+
+    def on_idle_deadline(self, shell: InstanceShell, now: float) -> None:
+        shell.idle_until_s = now + self.spec.idle_timeout_s
+        if shell.state is State.IDLE and self._serving > self.spec.min_instances:
+            shell.handle(Event.STOP)
+
+    def on_requeue(self, request: Request, why: str) -> None:
+        if request.starts >= _MOST_STARTS or self._is_closing:
+            why = why or "the instances died before the request reached them"
+            self._refuse(request, Cause.NOT_CREATED, f"no instance could be created: {why}")
+            return
+        self._queue.appendleft(request)
+        self._host.loop.call_soon(self._serve_queue)
+
+    def on_left(self, shell: InstanceShell) -> None:
+        self._serving -= 1
+        if shell in self._idle:
+            self._idle.remove(shell)
+        if shell in self._ahead:
+            self._ahead.discard(shell)
+            self._backoff.failed()
+        self._serve_queue()
+        self.ensure_minimum()
+
+    def on_dead(self, shell: InstanceShell) -> None:
+        del self.shells[shell.id]
+        self._host.ended()
+
+    # -- small parts -------------------------------------------------------------------------------
+
+    def _serve_queue(self) -> None:
+        while self._queue:
+            if self._idle:
+                self._idle.pop().handle(Event.INVOKE, self._queue.popleft())
+            elif self._serving < self._limit and len(self._queue) > len(self._ahead):
+                self._start(self._queue.popleft())
+            else:
+                return
+
+    def _start(self, request: Request | None) -> bool:
+        try:
+            guest = self._host.take_guest(self.spec.python)
+        except OSError as exc:
+            text = f"no instance could be created: {self.spec.python}: {exc.strerror}"
+            if request:
+                self._refuse(request, Cause.NOT_CREATED, text)
+            self._host.hub.notice(self.spec.name, "", text)
+            return False
+        self._serving += 1
+        self.counts["created"] += 1
+        if request:
+            request.starts += 1
+            self.counts["cold_starts"] += 1
+        shell = InstanceShell(self._host, self.spec, self, request, guest)
+        self.shells[shell.id] = shell
+        if request is None and shell.state in (State.STARTING, State.INITIALIZING):
+            self._ahead.add(shell)
+        return True
+
+    def _retry_later(self) -> None:
+        if self._retry is None:
+            self._host.hub.notice(self.spec.name, "", self._backoff.describe())
+            self._retry = self._host.loop.call_later(self._backoff.delay_s, self._retry_now)
+
+    def _retry_now(self) -> None:
+        self._retry = None
+        if not self._is_closing:
+            self._start(None)
+            self.ensure_minimum()
+
+    def _refuse_cancelled(self, request: Request) -> None:
+        text = cancelled_text(time.monotonic() - request.accepted_s, 0)
+        self._refuse(request, Cause.CANCELLED, text)
+
+    def _refuse(self, request: Request, cause: Cause, text: str) -> None:
+        kind = "FCCommonError" if cause is Cause.NOT_CREATED else "UnhandledInvocationError"
+        request.reply(request, Outcome(error_body(text), cause, kind))

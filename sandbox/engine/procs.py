@@ -1,0 +1,145 @@
+"""The one module that starts, signals and waits for processes.
+
+Death is learned from a pidfd and wait4, nowhere else: an EOF is not a death (a grandchild may
+hold the pipe), a death is not an EOF. A pid is signalled through its pidfd only, so never after
+it was reaped and given to somebody else.
+
+The tree. Every process of an instance carries the instance's tag in RLIMIT_RTTIME (see
+`worker.clone`). `Sweep` looks through /proc for tags, kills what carries one of a dead
+instance's, and looks again until a look finds nothing: one look costs a microsecond a process,
+needs no privilege, and finds daemons that left session, group and parent behind.
+"""
+
+import os
+import resource
+import signal
+from collections.abc import Callable, Iterable, Mapping
+
+from sandbox.engine.loop import Loop
+
+__all__ = ["TAG_SERIAL_BITS", "Child", "find", "new_box_tag", "start", "sweep", "sweep_box"]
+
+TAG_SERIAL_BITS = 24
+"""The low bits of a tag count the instances of one box; the 38 bits above name the box."""
+_TAG_BASE = 1 << 62
+_BOX_BITS = 38
+
+
+def new_box_tag() -> int:
+    """A tag for a new box: high enough never to limit a real-time process, low bits zero."""
+    box = int.from_bytes(os.urandom(5), "big") & ((1 << _BOX_BITS) - 1)
+    return _TAG_BASE | box << TAG_SERIAL_BITS
+
+
+class Child:
+    """A process that is ours to reap. `on_exit(child)` is called once, after it was reaped.
+
+    `status` is as `os.waitstatus_to_exitcode` gives it; None when somebody else in this program
+    reaped the child, and the status with it. `max_rss_kb` is its own largest resident size.
+    """
+
+    __slots__ = ("_loop", "_on_exit", "_pidfd", "max_rss_kb", "pid", "status")
+
+    def __init__(self, loop: Loop, pid: int, on_exit: "Callable[[Child], None]") -> None:
+        self.pid = pid
+        self.status: int | None = None
+        self.max_rss_kb = 0
+        self._loop = loop
+        self._on_exit = on_exit
+        self._pidfd = os.pidfd_open(pid)
+        loop.add_reader(self._pidfd, self._reap)
+
+    @property
+    def is_alive(self) -> bool:
+        """Not reaped yet."""
+        return self._pidfd >= 0
+
+    def signal(self, signum: int) -> None:
+        """Sends a signal; nothing when it is gone."""
+        if self._pidfd >= 0:
+            try:
+                signal.pidfd_send_signal(self._pidfd, signum)
+            except ProcessLookupError:
+                pass
+
+    def _reap(self) -> None:
+        try:
+            pid, status, usage = os.wait4(self.pid, os.WNOHANG)
+        except ChildProcessError:
+            pid, usage = self.pid, None
+        else:
+            if pid == 0:
+                return
+            self.status = os.waitstatus_to_exitcode(status)
+        self.max_rss_kb = usage.ru_maxrss if usage else 0
+        self._loop.remove_reader(self._pidfd)
+        os.close(self._pidfd)
+        self._pidfd = -1
+        self._on_exit(self)
+
+
+def start(
+    argv: list[str], environment: Mapping[str, str], inherited: Mapping[int, int]
+) -> int:
+    """Execs a program: `inherited` maps its descriptors to ours, the rest of ours are CLOEXEC.
+
+    posix_spawn, so the size of this process costs nothing. Raises OSError.
+    """
+    actions = [(os.POSIX_SPAWN_DUP2, ours, theirs) for theirs, ours in inherited.items()]
+    defaults = [signal.SIGPIPE, signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
+    return os.posix_spawn(
+        argv[0], argv, environment, file_actions=actions, setsigmask=[], setsigdef=defaults
+    )
+
+
+def sweep(tags: Iterable[int]) -> set[int]:
+    """SIGKILLs every process that carries one of `tags`; gives the tags that were found alive."""
+    wanted = set(tags)
+    return {tag for pid, tag in _tagged() if tag in wanted and _kill(pid, tag)}
+
+
+def sweep_box(box_tag: int) -> int:
+    """SIGKILLs every process of a box; gives how many were found alive."""
+    box = box_tag >> TAG_SERIAL_BITS
+    return sum(_kill(pid, tag) for pid, tag in _tagged() if tag >> TAG_SERIAL_BITS == box)
+
+
+def find(tag: int) -> int | None:
+    """The pid of a process that carries `tag`, dead or alive; None when there is none."""
+    return next((pid for pid, found in _tagged() if found == tag), None)
+
+
+def _tagged() -> Iterable[tuple[int, int]]:
+    for name in os.listdir("/proc"):
+        if name.isdigit() and (tag := _tag_of(int(name))) >= _TAG_BASE:
+            yield int(name), tag
+
+
+def _tag_of(pid: int) -> int:
+    try:
+        return resource.prlimit(pid, resource.RLIMIT_RTTIME)[1]
+    except OSError:
+        return -1  # gone, or another user's
+
+
+def _kill(pid: int, tag: int) -> bool:
+    # The pidfd first, then the tag again: the number may have gone to another process meanwhile.
+    try:
+        pidfd = os.pidfd_open(pid)
+    except OSError:
+        return False
+    try:
+        if _tag_of(pid) != tag or _is_zombie(pid):
+            return False
+        signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+    except OSError:
+        return False
+    finally:
+        os.close(pidfd)
+    return True
+
+
+def _is_zombie(pid: int) -> bool:
+    # A zombie keeps its limits until its parent reaps it; it is dead all the same.
+    with open(f"/proc/{pid}/stat", "rb") as stat:
+        return stat.read().rpartition(b") ")[2][:1] in b"ZX"

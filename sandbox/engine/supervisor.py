@@ -1,0 +1,167 @@
+"""The supervisor: all functions of one box over one loop, callbacks in and callbacks out.
+
+    invoke(name, event, reply)   ->  reply(request, outcome), exactly once
+    drain(done)                  ->  done(), when no process is left
+
+Everything public (`sandbox.api`, the command line, HTTP) is a thin layer over this class.
+"""
+
+import time
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import NamedTuple
+
+from sandbox.core.instance import Request
+from sandbox.core.outcome import Cause, Outcome
+from sandbox.core.spec import BoxSettings, FunctionSpec
+from sandbox.engine.host import Host, LifecycleEvent
+from sandbox.engine.instances import InstanceShell
+from sandbox.engine.logs import LogHub
+from sandbox.engine.loop import Loop
+from sandbox.engine.pool import Pool
+
+__all__ = ["InstanceRecord", "Supervisor", "UnknownFunction"]
+
+
+class UnknownFunction(LookupError):
+    """There is no function of that name in this box."""
+
+
+class InstanceRecord(NamedTuple):
+    """A snapshot of an instance. `age_s` in seconds, `max_rss_kb` as its worker last said."""
+
+    id: str
+    function: str
+    state: str
+    pid: int
+    age_s: float
+    invocations: int
+    max_rss_kb: int
+    request_id: str
+
+
+class Supervisor:
+    """Runs the functions of `specs`. Not thread-safe: call it on the loop's own thread."""
+
+    def __init__(
+        self,
+        loop: Loop,
+        specs: Iterable[FunctionSpec],
+        settings: BoxSettings,
+        hub: LogHub,
+        home: str,
+        box_tag: int,
+    ) -> None:
+        self.loop = loop
+        self.host = Host(loop, settings, hub, home, box_tag)
+        self.pools = {spec.name: Pool(self.host, spec) for spec in specs}
+        self._started_s = time.monotonic()
+        self._done: Callable[[], None] | None = None
+
+    def start(self) -> None:
+        """Starts minimum instances, and spares."""
+        for pool in self.pools.values():
+            pool.ensure_minimum()
+        if self.host.settings.spares:
+            for python in {pool.spec.python for pool in self.pools.values()}:
+                self.host.fill_spares(python)
+
+    def invoke(
+        self, name: str, event: bytes, reply: Callable[[Request, Outcome], None]
+    ) -> Request:
+        """Takes one request. Raises UnknownFunction."""
+        pool = self.pools.get(name)
+        if pool is None:
+            raise UnknownFunction(name)
+        counted = partial(self._replied, pool, reply)
+        request = Request(self.host.ids.request_id(), event, time.monotonic(), counted)
+        pool.invoke(request)
+        return request
+
+    def cancel(self, name: str, request: Request) -> None:
+        """The caller of this request went away; it still gets its outcome."""
+        self.pools[name].cancel(request)
+
+    def recycle(self, name: str) -> None:
+        """Replaces every instance of a function in good order. Raises UnknownFunction."""
+        if name not in self.pools:
+            raise UnknownFunction(name)
+        self.pools[name].recycle()
+
+    def drain(self, done: Callable[[], None]) -> None:
+        """Ends everything in good order: requests finish, PreStop runs. May be asked for once."""
+        self._done = done
+        for pool in self.pools.values():
+            pool.drain()
+        self.host.on_ended = self._check_end
+        self._check_end()
+
+    def kill(self) -> None:
+        """Ends everything now: no PreStop, no grace. After `drain`, which tells when it is over."""
+        for pool in self.pools.values():
+            pool.kill()
+
+    def shells(self) -> list[InstanceShell]:
+        """Every instance that is not DEAD."""
+        return [shell for pool in self.pools.values() for shell in pool.shells.values()]
+
+    def find(self, instance_id: str) -> InstanceShell | None:
+        """The instance of that id, or of the only id that ends so."""
+        found = [shell for shell in self.shells() if shell.id.endswith(instance_id)]
+        return found[0] if len(found) == 1 else None
+
+    def instances(self) -> list[InstanceRecord]:
+        """A snapshot of every instance."""
+        now = time.monotonic()
+        return [_record(shell, now) for shell in self.shells()]
+
+    def listen(self, listener: Callable[[LifecycleEvent], None]) -> None:
+        """Has `listener` called for each entry of the lifecycle event stream."""
+        self.host.listeners.append(listener)
+
+    def statistics(self) -> dict[str, object]:
+        """Counters since the start, and what is there now."""
+        functions = {}
+        for name, pool in self.pools.items():
+            states = [shell.state.value for shell in pool.shells.values()]
+            counts = {state: states.count(state) for state in sorted(set(states))}
+            functions[name] = {**pool.counts, "queued": pool.queue_length, "instances": counts}
+        return {
+            "uptime_s": round(time.monotonic() - self._started_s, 3),
+            "zygotes": self.host.zygote_pids(),
+            "functions": functions,
+        }
+
+    def _replied(
+        self,
+        pool: Pool,
+        reply: Callable[[Request, Outcome], None],
+        request: Request,
+        outcome: Outcome,
+    ) -> None:
+        if outcome.cause is not Cause.OK:
+            pool.counts["errors"] += 1
+        reply(request, outcome)
+
+    def _check_end(self) -> None:
+        if any(pool.shells for pool in self.pools.values()):
+            return
+        self.host.close()
+        if self.host.is_clean and self._done:
+            done, self._done = self._done, None
+            self.host.hub.close()
+            done()
+
+
+def _record(shell: InstanceShell, now: float) -> InstanceRecord:
+    machine = shell.machine
+    return InstanceRecord(
+        machine.id,
+        machine.spec.name,
+        machine.state.value,
+        shell.pid,
+        now - machine.created_s,
+        machine.invocations,
+        machine.max_rss_kb,
+        machine.request.id if machine.request else "",
+    )

@@ -1,0 +1,165 @@
+"""Zygotes: one per interpreter, started when first needed, asked for instances by packet.
+
+See `worker.zygote` for the packets. A zygote that dies takes no instance with it (they are the
+supervisor's children); what was asked of it and not answered fails, unless the clone is found
+by its tag, and the next `spawn` starts a new zygote.
+"""
+
+import array
+import os
+import socket
+import struct
+from collections import deque
+from collections.abc import Callable
+
+from sandbox.engine import procs
+from sandbox.engine.loop import Loop
+
+__all__ = ["Zygote", "start_zygote"]
+
+_SPAWN = struct.Struct(">Q")
+_REPLY = struct.Struct(">i")
+_CONTROL_FD = 3
+_ALLOWED = ("PATH", "LANG", "TZ")
+_BOOT = (
+    "import sys; sys.path[0] = {home!r}; from worker.zygote import main; del sys.path[0]; "
+    "main({control}, {tag})"
+)
+
+_WINDOW = 16
+"""Spawns under way at a time."""
+OpenEnds = Callable[[], tuple[int, ...]]
+Spawned = Callable[[int, str], None]
+"""Called with the new instance's pid, or with 0 and the reason why there is none."""
+
+
+class Zygote:
+    """A zygote process. `spawn` may be called at once: packets wait in the socket."""
+
+    def __init__(
+        self,
+        loop: Loop,
+        python: str,
+        box_tag: int,
+        home: str,
+        on_ended: Callable[[], None],
+        started: tuple[socket.socket, int] | None = None,
+    ) -> None:
+        self.python = python
+        self._on_ended = on_ended
+        self._loop = loop
+        self._queue: deque[tuple[int, OpenEnds, Spawned]] = deque()
+        self._waiting: deque[tuple[int, Spawned]] = deque()
+        self._control, pid = started or start_zygote(python, box_tag, home)
+        self._child = procs.Child(loop, pid, self._exited)
+        loop.add_reader(self._control.fileno(), self._read)
+
+    @property
+    def pid(self) -> int:
+        """The zygote's process id."""
+        return self._child.pid
+
+    @property
+    def is_alive(self) -> bool:
+        """Can be asked for instances."""
+        return self._child.is_alive
+
+    def spawn(self, tag: int, open_ends: OpenEnds, done: Spawned) -> None:
+        """Asks for one instance. `open_ends` gives the worker's ends; they are closed here.
+
+        It is called when the zygote's turn for this instance comes: a thousand instances asked
+        for at once do not hold ten thousand descriptors, of which the kernel lets only so many
+        be under way.
+        """
+        self._queue.append((tag, open_ends, done))
+        self._send_queued()
+
+    def _send_queued(self) -> None:
+        while self._queue and len(self._waiting) < _WINDOW and self._child.is_alive:
+            tag, open_ends, done = self._queue.popleft()
+            try:
+                ends = open_ends()
+            except OSError as exc:
+                done(0, f"no descriptors for an instance: {exc.strerror}")
+                continue
+            rights = (socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", ends))
+            try:
+                self._control.sendmsg([_SPAWN.pack(tag)], [rights])
+                self._waiting.append((tag, done))
+            except OSError as exc:
+                done(0, f"the zygote does not take requests: {exc.strerror}")
+            finally:
+                for end in ends:
+                    os.close(end)
+
+    def close(self) -> None:
+        """Ends the zygote. Its instances live on: end them first."""
+        self._child.signal(9)
+
+    def _read(self) -> None:
+        try:
+            packet = self._control.recv(_REPLY.size)
+        except BlockingIOError:
+            return
+        except OSError:
+            packet = b""
+        if len(packet) < _REPLY.size:
+            self._loop.remove_reader(self._control.fileno())  # it is dying; the pidfd will tell
+            return
+        pid = _REPLY.unpack(packet)[0]
+        if pid == 0:
+            return  # it is ready
+        _, done = self._waiting.popleft()
+        self._send_queued()
+        if pid > 0:
+            done(pid, "")
+        else:
+            done(0, f"clone failed: {os.strerror(-pid)}")
+
+    def _exited(self, child: procs.Child) -> None:
+        while self._control.fileno() >= 0 and self._waiting:
+            before = len(self._waiting)
+            self._read()
+            if len(self._waiting) == before:
+                break
+        self._loop.remove_reader(self._control.fileno())
+        self._control.close()
+        waiting, self._waiting = self._waiting, deque()
+        queue, self._queue = self._queue, deque()
+        for _, _, done in queue:
+            done(0, f"the zygote ended (status {child.status})")
+        for tag, done in waiting:
+            # Cloned, and died before it could say so? Then the clone is our child all the same.
+            pid = procs.find(tag) or 0
+            done(pid, "" if pid else f"the zygote ended (status {child.status})")
+        self._on_ended()
+
+
+def start_zygote(python: str, box_tag: int, home: str) -> tuple[socket.socket, int]:
+    """Execs a zygote with a clean environment; gives its control socket and its pid.
+
+    Raises OSError when the interpreter cannot be executed.
+    """
+    environment = {key: value for key, value in os.environ.items() if _is_allowed(key)}
+    environment["HOME"] = home
+    environment["PYTHONIOENCODING"] = "utf-8:surrogateescape"
+    package_home = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    boot = _BOOT.format(home=package_home, control=_CONTROL_FD, tag=box_tag)
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    null = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        inherited = {0: null, 1: 2, 2: 2, _CONTROL_FD: theirs.fileno()}
+        argv = [python, "-W", "ignore", "-c", boot]
+        pid = procs.start(argv, environment, inherited)
+    except OSError:
+        ours.close()
+        raise
+    finally:
+        os.close(null)
+        theirs.close()
+    ours.setblocking(False)
+    return ours, pid
+
+
+def _is_allowed(key: str) -> bool:
+    return key in _ALLOWED or key.startswith("LC_")

@@ -1,0 +1,107 @@
+"""Forking an instance so that the *supervisor* is its parent, and what a new child does first.
+
+`clone(CLONE_PARENT)` makes the child a sibling of the zygote: its exit status goes straight to
+the supervisor, and the death of a zygote orphans nobody. The call goes through ctypes, so the
+interpreter has to be told by hand what `os.fork` would have told it (PyOS_BeforeFork and its
+siblings; before 3.7 there was PyOS_AfterFork alone). See clone(2), prctl(2), getrlimit(2).
+"""
+
+import ctypes
+import os
+import platform
+import resource
+import signal
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Tuple
+
+__all__ = ["clone_sibling", "enter_instance", "set_parent_death_signal"]
+
+_CLONE_PARENT = 0x00008000
+_CLONE_CHILD_CLEARTID = 0x00200000
+_CLONE_CHILD_SETTID = 0x01000000
+_PR_SET_PDEATHSIG = 1
+_PR_GET_TID_ADDRESS = 40
+_SYS_CLONE = {"x86_64": 56, "aarch64": 220}
+
+_libc = ctypes.CDLL(None, use_errno=True)
+# PyDLL, not CDLL: these must run with the GIL held.
+_locked_libc = ctypes.PyDLL(None, use_errno=True)
+_locked_libc.syscall.restype = ctypes.c_long
+_python = ctypes.pythonapi
+
+
+def clone_sibling():
+    # type: () -> int
+    """Like `os.fork`, but parent and child are siblings. Gives 0 in the child, else its pid.
+
+    Raises OSError; NotImplementedError on a machine whose call number is not known.
+    """
+    try:
+        number = _SYS_CLONE[platform.machine()]
+    except KeyError:
+        raise NotImplementedError("clone on %s" % platform.machine())
+    flags, tid_address = _clone_flags()
+    # The last two arguments are (ctid, tls) on x86_64 and (tls, ctid) on aarch64.
+    tail = (tid_address, 0) if number == 56 else (0, tid_address)
+    has_brackets = sys.version_info >= (3, 7)
+    if has_brackets:
+        _python.PyOS_BeforeFork()
+    pid = _locked_libc.syscall(
+        ctypes.c_long(number), ctypes.c_long(flags), ctypes.c_long(0), ctypes.c_long(0),
+        ctypes.c_long(tail[0]), ctypes.c_long(tail[1]),
+    )  # fmt: skip
+    if pid == 0:
+        (_python.PyOS_AfterFork_Child if has_brackets else _python.PyOS_AfterFork)()
+        return 0
+    error = ctypes.get_errno()
+    if has_brackets:
+        _python.PyOS_AfterFork_Parent()
+    if pid < 0:
+        raise OSError(error, os.strerror(error))
+    return int(pid)
+
+
+def _clone_flags():
+    # type: () -> Tuple[int, int]
+    # glibc keeps the thread id in the thread descriptor. Its own fork has the kernel refresh it
+    # there; where the kernel tells the address, so do we, else the child keeps a stale one.
+    address = ctypes.c_long(0)
+    if _libc.prctl(_PR_GET_TID_ADDRESS, ctypes.byref(address), 0, 0, 0) == 0 and address.value:
+        settid = _CLONE_CHILD_SETTID | _CLONE_CHILD_CLEARTID
+        return _CLONE_PARENT | settid | signal.SIGCHLD, address.value
+    return _CLONE_PARENT | signal.SIGCHLD, 0
+
+
+def set_parent_death_signal(signum):
+    # type: (int) -> None
+    """The kernel sends `signum` to this process when its parent ends (prctl(2))."""
+    if _libc.prctl(_PR_SET_PDEATHSIG, signum, 0, 0, 0) != 0:
+        error = ctypes.get_errno()
+        raise OSError(error, os.strerror(error))
+
+
+def enter_instance(supervisor, tag, stdout, stderr):
+    # type: (int, int, int, int) -> None
+    """What the child does before anything else: own session, own stdio, its end tied to ours.
+
+    `tag` goes into RLIMIT_RTTIME, a limit that concerns real-time scheduling only and that every
+    process of the instance inherits through fork and exec: by it the supervisor finds them all,
+    daemons too, with no privilege and no namespace.
+    """
+    os.setsid()
+    set_parent_death_signal(signal.SIGKILL)
+    if os.getppid() != supervisor:
+        os._exit(1)  # the supervisor died before the line above
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    _, ceiling = resource.getrlimit(resource.RLIMIT_RTTIME)
+    if ceiling == resource.RLIM_INFINITY or tag <= ceiling:
+        resource.setrlimit(resource.RLIMIT_RTTIME, (tag, tag))
+    null = os.open(os.devnull, os.O_RDWR)
+    for source, target in ((null, 0), (stdout, 1), (stderr, 2)):
+        os.dup2(source, target)
+        os.close(source)
+    if "random" in sys.modules and sys.version_info < (3, 7):
+        sys.modules["random"].seed()  # 3.6 does not reseed after a fork

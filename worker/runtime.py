@@ -1,0 +1,244 @@
+"""The life of one instance, seen from inside: set up, Initializer, requests, PreStop, SIGTERM.
+
+    HELLO -> SETUP -> [Initializer] -> READY -> INVOKE/RESULT ... -> [PRESTOP/STOPPED] -> SIGTERM
+
+The main thread does all of it, one message at a time; nothing is opened or created to answer a
+request, so that a function that used up its descriptors still gets its answer out. User code
+is imported lazily, inside the first callback that names it. SIGTERM while a callback runs means
+that its time is up: dump every thread's stack and end with 143. SIGTERM otherwise means goodbye:
+run the atexit hooks and end.
+"""
+
+import atexit
+import json
+import os
+import resource
+import signal
+import socket
+import sys
+import time
+
+from worker import wire
+from worker.context import make_context_factory
+from worker.environment import build_environment, build_sys_path
+from worker.failures import Failure, from_exception
+from worker.loader import Loader, LoadFailed
+from worker.output import RequestLog, flush_stdio, open_stdio
+from worker.results import encode_result
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable, Dict, Optional, Tuple
+
+__all__ = ["hide_modules", "run"]
+
+_OWN_DIR = os.path.dirname(os.path.abspath(__file__))
+_TIMEOUT_STATUS = 143
+_MAX_ANSWER_BYTES = 32 << 20
+
+
+class ChannelClosed(Exception):
+    """The supervisor is gone."""
+
+
+class Channel(object):
+    """Blocking I/O around the sans-IO connection: two pipes and the bulk socket."""
+
+    __slots__ = ("_answers", "_bulk", "_connection", "_requests")
+
+    def __init__(self, requests, answers, bulk):
+        # type: (int, int, int) -> None
+        self._requests = requests
+        self._answers = answers
+        self._bulk = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, fileno=bulk)
+        self._connection = wire.Connection(wire.WORKER)
+
+    def send(self, kind, meta=b"", body=b""):
+        # type: (int, bytes, bytes) -> None
+        frame, bulk = self._connection.send(kind, meta, body)
+        while frame:
+            frame = frame[os.write(self._answers, frame) :]
+        if bulk:
+            self._bulk.sendall(bulk)
+
+    def receive(self):
+        # type: () -> wire.Message
+        connection = self._connection
+        while True:
+            message = connection.next_message()
+            if message is not None:
+                return message
+            if connection.bulk_wanted:
+                return connection.receive_bulk(self._receive_bulk(connection.bulk_wanted))
+            data = os.read(self._requests, wire.BULK_BYTES)
+            if not data:
+                raise ChannelClosed
+            connection.receive_data(data)
+
+    def _receive_bulk(self, size):
+        # type: (int) -> bytes
+        # One allocation and one copy: the event must be bytes, and may be 32 MB of them.
+        body = self._bulk.recv(size, socket.MSG_WAITALL)
+        while len(body) < size:
+            more = self._bulk.recv(size - len(body), socket.MSG_WAITALL)
+            if not more:
+                raise ChannelClosed
+            body += more
+        return body
+
+
+class Runtime(object):
+    """What the instance is once SETUP has come. `setup` is its JSON."""
+
+    def __init__(self, channel, setup):
+        # type: (Channel, Dict[str, Any]) -> None
+        self._channel = channel
+        self._setup = setup
+        self._loader = Loader(setup["code_dir"])
+        self._make_context = make_context_factory(setup)
+        self._handler = None  # type: Optional[Callable[..., object]]
+        self._busy = False
+        self._log = RequestLog(
+            setup["logger_layout"], bytes.fromhex(setup["log_token"]), setup["code_dir"]
+        )
+
+    def enter(self):
+        # type: () -> None
+        """Makes the process look to the user's code as the cloud's does."""
+        setup = self._setup
+        environment = build_environment(setup, dict(os.environ))
+        os.environ.clear()
+        os.environ.update(environment)
+        time.tzset()
+        sys.path[:] = build_sys_path(setup, sys.path)
+        sys.argv[:] = [""]
+        sys.dont_write_bytecode = True  # /code is read-only in the cloud
+        os.chdir(setup["code_dir"])
+
+    def serve(self):
+        # type: () -> None
+        """From SETUP to the end. Returns when the supervisor is gone."""
+        signal.signal(signal.SIGTERM, self._on_sigterm)
+        if not self._initialize():
+            signal.pause()  # the supervisor sends SIGTERM; there is nothing else to wait for
+            return
+        while True:
+            message = self._channel.receive()
+            if message.kind == wire.INVOKE:
+                self._invoke(message)
+            else:
+                self._pre_stop(message.meta.decode("ascii"))
+
+    def _initialize(self):
+        # type: () -> bool
+        failure = self._run_hook("initializer", self._setup["request_id"])
+        if failure is None:
+            self._channel.send(wire.READY, _usage())
+            return True
+        self._channel.send(wire.INIT_FAILED, _usage(), failure.body())
+        return False
+
+    def _pre_stop(self, request_id):
+        # type: (str) -> None
+        failure = self._run_hook("pre_stop", request_id)
+        self._channel.send(wire.STOPPED, _usage(), failure.body() if failure else b"")
+
+    def _run_hook(self, which, request_id):
+        # type: (str, str) -> Optional[Failure]
+        hook = self._setup[which]
+        if not hook:
+            return None
+
+        def callback():
+            # type: () -> bytes
+            return encode_result(self._loader.load(hook)(self._make_context(request_id)))
+
+        return self._guard(callback, request_id)[1]
+
+    def _invoke(self, message):
+        # type: (wire.Message) -> None
+        request_id = wire.request_id_of(message.meta)
+
+        def callback():
+            # type: () -> bytes
+            handler = self._handler
+            if handler is None:
+                handler = self._handler = self._loader.load(self._setup["function"]["handler"])
+            return encode_result(handler(message.body, self._make_context(request_id)))
+
+        answer, failure = self._guard(callback, request_id)
+        if failure is None:
+            self._channel.send(wire.RESULT, message.meta + _usage(), answer)
+        else:
+            self._channel.send(wire.FAILED, message.meta + _usage(), failure.body())
+
+    def _guard(self, callback, request_id):
+        # type: (Callable[[], bytes], str) -> Tuple[bytes, Optional[Failure]]
+        """Runs user code. All its output is in the pipes when this returns.
+
+        SystemExit goes through: in the cloud the process ends there.
+        """
+        self._log.begin(request_id)
+        self._busy = True
+        answer, failure = b"", None
+        try:
+            answer = callback()
+            if len(answer) > _MAX_ANSWER_BYTES:
+                failure = _too_large(len(answer))
+        except SystemExit:
+            raise
+        except LoadFailed as exc:
+            failure = exc.failure
+        except BaseException as exc:
+            failure = from_exception(exc, self._setup["code_dir"], _OWN_DIR)
+        if failure is not None:
+            self._log.error(failure.body().decode("ascii"))
+        self._log.end()
+        self._busy = False
+        return answer, failure
+
+    def _on_sigterm(self, signum, frame):
+        # type: (int, object) -> None
+        if self._busy:
+            self._log.dump_stacks()
+            os._exit(_TIMEOUT_STATUS)
+        atexit._run_exitfuncs()
+        flush_stdio()
+        os._exit(0)
+
+
+def run(requests, answers, bulk):
+    # type: (int, int, int) -> None
+    """The instance's whole life, on the three descriptors of its channel."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    channel = Channel(requests, answers, bulk)
+    try:
+        channel.send(wire.HELLO)
+        setup = json.loads(channel.receive().body.decode("utf-8"))
+        open_stdio()
+        runtime = Runtime(channel, setup)
+        runtime.enter()
+        runtime.serve()
+    except (ChannelClosed, BrokenPipeError):
+        os._exit(0)
+
+
+def hide_modules():
+    # type: () -> None
+    """Takes ours out of `sys.modules`: the user may have a worker.py or a wire.py of their own."""
+    for name in list(sys.modules):
+        if name == "worker" or name.startswith("worker."):
+            del sys.modules[name]
+
+
+def _usage():
+    # type: () -> bytes
+    return wire.pack_usage(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+
+
+def _too_large(size):
+    # type: (int) -> Failure
+    text = "Response payload size (%d bytes) exceeded maximum allowed size (%d bytes)."
+    return Failure("ResponseSizeTooLarge", text % (size, _MAX_ANSWER_BYTES), None)

@@ -1,0 +1,126 @@
+"""The zygote: one small process per interpreter, from which every instance is cloned.
+
+It is exec'd with a clean environment, imports the runtime once, freezes its heap, and waits on
+a SOCK_SEQPACKET socket. One packet asks for one instance:
+
+    supervisor -> zygote   u64 tag; five descriptors: requests (read), answers (write),
+                           bulk socket, stdout (write), stderr (write)
+    zygote -> supervisor   i32 pid of the instance, or minus errno; first of all, one i32 0: ready
+
+It never imports user code, so that cold starts stay honest, and has a single thread. When the
+supervisor ends, however it ends, the socket gives EOF: the zygote then kills every process that
+carries a tag of this supervisor (workers die of their own parent death signal, their daemons
+do not) and ends too.
+"""
+
+import array
+import gc
+import os
+import resource
+import signal
+import socket
+import struct
+import time
+
+from worker import runtime
+from worker.clone import clone_sibling, enter_instance
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import List, Tuple
+
+__all__ = ["main"]
+
+_SPAWN = struct.Struct(">Q")
+_REPLY = struct.Struct(">i")
+_DESCRIPTORS = 5
+_SWEEP_S = 1.0
+TAG_SERIAL_BITS = 24
+"""The low bits of a tag count the instances of one supervisor; the bits above name it."""
+
+
+def main(control_fd, box_tag):
+    # type: (int, int) -> None
+    """Serves until EOF. `box_tag` is the tag of the supervisor, its low bits zero."""
+    runtime.hide_modules()
+    os.setsid()
+    for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(signum, signal.SIG_IGN)  # our end is the EOF, not the terminal's Ctrl-C
+    control = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET, 0, fileno=control_fd)
+    supervisor = os.getppid()
+    gc.collect()
+    if hasattr(gc, "freeze"):
+        gc.freeze()
+    control.send(_REPLY.pack(0))
+    while True:
+        packet, descriptors = _receive(control)
+        if not packet:
+            break
+        if _spawn(control, supervisor, _SPAWN.unpack(packet)[0], descriptors):
+            return  # in the instance, at its end
+    _kill_all(box_tag)
+
+
+def _receive(control):
+    # type: (socket.socket) -> Tuple[bytes, List[int]]
+    space = socket.CMSG_SPACE(_DESCRIPTORS * array.array("i").itemsize)
+    try:
+        packet, ancillary, _, _ = control.recvmsg(_SPAWN.size, space, socket.MSG_CMSG_CLOEXEC)
+    except OSError:
+        return b"", []
+    descriptors = array.array("i")
+    for level, kind, data in ancillary:
+        if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
+            descriptors.frombytes(data)
+    return packet, list(descriptors)
+
+
+def _spawn(control, supervisor, tag, descriptors):
+    # type: (socket.socket, int, int, List[int]) -> bool
+    """True in the instance, when its life is over; False in the zygote."""
+    try:
+        reply = clone_sibling()
+    except (OSError, NotImplementedError) as exc:
+        reply = -(getattr(exc, "errno", None) or 1)
+    if reply == 0:
+        control.close()
+        requests, answers, bulk, stdout, stderr = descriptors
+        enter_instance(supervisor, tag, stdout, stderr)
+        runtime.run(requests, answers, bulk)
+        return True
+    for descriptor in descriptors:
+        os.close(descriptor)
+    control.send(_REPLY.pack(reply))
+    return False
+
+
+def _kill_all(box_tag):
+    # type: (int) -> None
+    """SIGKILLs what carries a tag of this supervisor until a look finds nothing."""
+    deadline = time.monotonic() + _SWEEP_S
+    while time.monotonic() < deadline:
+        found = [pid for pid in _pids() if _carries(pid, box_tag)]
+        for pid in found:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except OSError:
+                pass
+        if not found:
+            return
+
+
+def _pids():
+    # type: () -> List[int]
+    return [int(name) for name in os.listdir("/proc") if name.isdigit()]
+
+
+def _carries(pid, box_tag):
+    # type: (int, int) -> bool
+    try:
+        tag = resource.prlimit(pid, resource.RLIMIT_RTTIME)[1]
+        if tag < 0 or tag >> TAG_SERIAL_BITS != box_tag >> TAG_SERIAL_BITS:
+            return False
+        with open("/proc/%d/stat" % pid, "rb") as stat:
+            return stat.read().rpartition(b") ")[2][:1] not in b"ZX"
+    except OSError:
+        return False
