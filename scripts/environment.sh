@@ -111,11 +111,11 @@ fill_environment() {
     run_quietly "$base" -I -m venv --without-pip "$environment"
 
     say "installing $(grep -c '^[a-z].*==' "$root/$1") packages from $1"
-    if "$base" -c 'import pip' 2>/dev/null; then
-        set -- "$1" "$base" -m pip --python "$environment/bin/python"
+    if clean_python "$base" -P -c 'import pip' 2>/dev/null; then
+        set -- "$1" "$base" -P -m pip --python "$environment/bin/python"
     else
-        run_quietly "$environment/bin/python" -m ensurepip
-        set -- "$1" "$environment/bin/python" -m pip
+        run_quietly "$environment/bin/python" -P -m ensurepip
+        set -- "$1" "$environment/bin/python" -P -m pip
     fi
     requirements=$1
     shift
@@ -128,14 +128,22 @@ fill_environment() {
     printf 'import sys\n\nfrom sandbox.__main__ import main\n\nsys.exit(main())\n' \
         >"$environment/bin/fcbox"
     # So that the first start is as fast as the next ones, even where it may not write bytecode.
-    "$environment/bin/python" -m compileall -q "$root/sandbox" "$root/worker" >/dev/null 2>&1 || :
+    "$environment/bin/python" -I -m compileall -q "$root/sandbox" "$root/worker" >/dev/null 2>&1 || :
     : >"$environment/ready"
     say "environment ready"
 }
 
+# clean_python COMMAND...: nothing of the user's on its path, but pip may be in the user's site.
+clean_python() {
+    (
+        unset PYTHONPATH PYTHONHOME
+        exec "$@"
+    )
+}
+
 # run_quietly COMMAND...: the output is shown only if it fails.
 run_quietly() {
-    if ! "$@" >"$home/$key.log" 2>&1 </dev/null 9>&-; then
+    if ! clean_python "$@" >"$home/$key.log" 2>&1 </dev/null 9>&-; then
         tail -n 20 "$home/$key.log" >&2
         fail 69 "making the environment failed (whole output: $home/$key.log)" \
             "is pip there (apt-get install python3-pip), and can it reach a package index?"
