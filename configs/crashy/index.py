@@ -1,4 +1,5 @@
 """Ends in the way the event names: ok, raise, exit, segv, hang or oom."""
+
 import ctypes
 import os
 

@@ -1,4 +1,5 @@
 """Greets whoever the event names: {"name": "world"} gives "hello, world"."""
+
 import json
 import logging
 

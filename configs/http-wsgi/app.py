@@ -1,4 +1,5 @@
 """A small WSGI application: GET / greets, POST /echo gives back the body, GET /pixel a picture."""
+
 from urllib.parse import parse_qs
 
 PIXEL = (

@@ -3,6 +3,7 @@
 `handler` is the bridge, in two halves: event -> environ and WSGI answer -> response object.
 Replace `application` by a Flask or Django one: the bridge stays as it is.
 """
+
 import base64
 import io
 import json

@@ -7,6 +7,7 @@ The handler stores the event's name and answers with the stored row:
 DB_BACKEND chooses mysql (PyMySQL; MYSQL_HOST, MYSQL_PORT, MYSQL_USER, MYSQL_PASSWORD,
 MYSQL_DBNAME) or sqlite (SQLITE_PATH), which needs no server.
 """
+
 import json
 import logging
 import os

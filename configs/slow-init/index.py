@@ -1,5 +1,6 @@
 """The Initializer sleeps SLOW_INIT_SECONDS (2) in ten steps and prints each; the handler says how
 long it took."""
+
 import os
 import time
 

@@ -18,9 +18,7 @@ MODULES = sorted(path for path in CONFIGS.rglob("*.py") if "python" not in path.
 def load(sample: str, name: str, monkeypatch: pytest.MonkeyPatch) -> types.ModuleType:
     """The sample's module as a function's runtime imports it, with no trace left in sys.modules."""
     monkeypatch.syspath_prepend(str(CONFIGS / sample))
-    spec = importlib.util.spec_from_file_location(
-        f"sample_{name}", CONFIGS / sample / f"{name}.py"
-    )
+    spec = importlib.util.spec_from_file_location(f"sample_{name}", CONFIGS / sample / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
