@@ -10,11 +10,13 @@ drops a lock however its holder ends.
 import fcntl
 import json
 import os
-import shutil
+import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from sandbox.engine import procs
+
+_SWEEP_S = 1.0
 
 __all__ = ["Registration", "clean", "live_records", "state_dir"]
 
@@ -36,9 +38,12 @@ class Registration:
         os.makedirs(runs, mode=0o700, exist_ok=True)
         self.home = os.path.join(temp, f"fcbox-{self.box_tag:x}")
         self._path = os.path.join(runs, f"{self.box_tag:x}.json")
-        self._fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        # Locked before it has its name: nobody may take it for the record of a dead box.
+        new_path = f"{self._path}.new"
+        self._fd = os.open(new_path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         self.write({})
+        os.rename(new_path, self._path)
         os.mkdir(self.home, 0o700)
 
     def write(self, details: Mapping[str, object]) -> None:
@@ -65,9 +70,9 @@ def clean(state: str) -> int:
     for path, record, is_live in _records(state):
         if is_live:
             continue
-        if record:
-            while procs.sweep_box(record["box_tag"]):
-                pass
+        deadline_s = time.monotonic() + _SWEEP_S
+        while record and procs.sweep_box(record["box_tag"]) and time.monotonic() < deadline_s:
+            pass
         _remove(path, record.get("home", ""))
         count += 1
     return count
@@ -80,6 +85,8 @@ def _records(state: str) -> Iterator[tuple[str, dict[str, Any], bool]]:
     except FileNotFoundError:
         return
     for name in names:
+        if not name.endswith(".json"):
+            continue
         path = os.path.join(runs, name)
         try:
             with open(path, "rb") as file:
@@ -109,7 +116,12 @@ def _is_locked(fd: int) -> bool:
 def _remove(path: str, home: str) -> None:
     # Only ever a directory that a box made: the record could say anything.
     if os.path.basename(home).startswith("fcbox-"):
-        shutil.rmtree(home, ignore_errors=True)
+        try:
+            os.rmdir(home)
+        except OSError:  # the functions left something in it
+            import shutil  # here: it imports every compression there is
+
+            shutil.rmtree(home, ignore_errors=True)
     try:
         os.unlink(path)
     except FileNotFoundError:

@@ -1,0 +1,68 @@
+"""fcbox runs Function Compute functions on this machine, with true instance lifecycles.
+
+    from sandbox import Sandbox
+
+    with Sandbox.from_config("s.yaml") as box:
+        result = box.invoke("hello", b'{"name": "world"}')
+
+The names below are imported when they are first used: the command line needs few of them.
+"""
+
+from typing import TYPE_CHECKING
+
+from sandbox.version import __version__
+
+if TYPE_CHECKING:
+    from sandbox.aio import AsyncSandbox
+    from sandbox.blocking import EventStream, Sandbox
+    from sandbox.core.outcome import Cause
+    from sandbox.core.spec import BoxSettings, Callback, FunctionSpec
+    from sandbox.engine.host import LifecycleEvent
+    from sandbox.engine.supervisor import InstanceRecord
+    from sandbox.errors import ConfigInvalid, FcboxError, NotFound, SandboxClosed
+    from sandbox.result import InvokeResult
+
+__all__ = [
+    "AsyncSandbox",
+    "BoxSettings",
+    "Callback",
+    "Cause",
+    "ConfigInvalid",
+    "EventStream",
+    "FcboxError",
+    "FunctionSpec",
+    "InstanceRecord",
+    "InvokeResult",
+    "LifecycleEvent",
+    "NotFound",
+    "Sandbox",
+    "SandboxClosed",
+    "__version__",
+]
+
+_HOMES = {
+    "AsyncSandbox": "sandbox.aio",
+    "BoxSettings": "sandbox.core.spec",
+    "Callback": "sandbox.core.spec",
+    "Cause": "sandbox.core.outcome",
+    "ConfigInvalid": "sandbox.errors",
+    "EventStream": "sandbox.blocking",
+    "FcboxError": "sandbox.errors",
+    "FunctionSpec": "sandbox.core.spec",
+    "InstanceRecord": "sandbox.engine.supervisor",
+    "InvokeResult": "sandbox.result",
+    "LifecycleEvent": "sandbox.engine.host",
+    "NotFound": "sandbox.errors",
+    "Sandbox": "sandbox.blocking",
+    "SandboxClosed": "sandbox.errors",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'sandbox' has no attribute {name!r}")
+    from importlib import import_module
+
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value

@@ -1,0 +1,164 @@
+"""The asynchronous API: the engine in the caller's own asyncio (or uvloop) loop.
+
+    async with AsyncSandbox.from_config("s.yaml") as box:
+        result = await box.invoke("hello", b"{}")
+"""
+
+import asyncio
+import os
+import signal as signals
+from collections.abc import AsyncIterator, Mapping, Sequence
+from functools import partial
+
+from sandbox.core.instance import Request
+from sandbox.core.outcome import Outcome
+from sandbox.core.spec import BoxSettings, FunctionSpec
+from sandbox.engine.box import Box
+from sandbox.engine.host import LifecycleEvent
+from sandbox.engine.instances import InstanceShell
+from sandbox.engine.logs import Sink
+from sandbox.engine.sinks import Outlet, make_sink
+from sandbox.engine.supervisor import InstanceRecord, Supervisor, UnknownFunction
+from sandbox.errors import NotFound, SandboxClosed
+from sandbox.result import InvokeResult
+from sandbox.sources import load_specs
+
+__all__ = ["AsyncSandbox"]
+
+
+class AsyncSandbox:
+    """Functions, ready to be invoked. Open it with `async with`, or `open` and `close`.
+
+    `log_format` ("console", "fc", "json") writes the log to descriptor `log_fd`; None keeps it
+    to `InvokeResult.log` alone.
+    """
+
+    def __init__(
+        self,
+        specs: Sequence[FunctionSpec],
+        settings: BoxSettings | None = None,
+        *,
+        log_format: str | None = None,
+        log_fd: int = 2,
+        environ: Mapping[str, str] | None = None,
+    ) -> None:
+        self._specs = list(specs)
+        self._settings = settings or BoxSettings()
+        self._log_format = log_format
+        self._log_fd = log_fd
+        self._environ = os.environ if environ is None else environ
+        self._box: Box | None = None
+
+    @classmethod
+    def from_config(
+        cls,
+        path: str | None = None,
+        *,
+        functions: Sequence[str] = (),
+        python: str | None = None,
+        log_format: str | None = None,
+        log_fd: int = 2,
+        environ: Mapping[str, str] | None = None,
+    ) -> "AsyncSandbox":
+        """From an s.yaml (default: in the current directory).
+
+        Raises ConfigInvalid, and FileNotFoundError when there is no such file.
+        """
+        environ = os.environ if environ is None else environ
+        specs, settings = load_specs(path, environ, functions, python)
+        return cls(specs, settings, log_format=log_format, log_fd=log_fd, environ=environ)
+
+    async def open(self) -> "AsyncSandbox":
+        """Starts zygotes, minimum instances and spares."""
+        loop = asyncio.get_running_loop()
+        sinks: list[Sink] = []
+        if self._log_format:
+            sinks.append(make_sink(self._log_format, Outlet(loop, self._log_fd)))
+        self._box = Box(loop, self._specs, self._settings, sinks, self._environ)
+        self._box.supervisor.start()
+        return self
+
+    async def close(self) -> None:
+        """Ends everything in good order: running requests finish, PreStop runs."""
+        box, self._box = self._box, None
+        if box:
+            closed = asyncio.get_running_loop().create_future()
+            box.drain(partial(closed.set_result, None))
+            await closed
+
+    async def __aenter__(self) -> "AsyncSandbox":
+        return await self.open()
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self.close()
+
+    async def invoke(self, function: str, event: bytes = b"") -> InvokeResult:
+        """Invokes a function and gives its outcome; a function's failure is no exception.
+
+        Cancelling the await tells the box that the caller went away. Raises NotFound.
+        """
+        supervisor = self._supervisor
+        future: asyncio.Future[InvokeResult] = asyncio.get_running_loop().create_future()
+
+        def reply(request: Request, outcome: Outcome) -> None:
+            if not future.done():
+                future.set_result(InvokeResult(request, outcome))
+
+        try:
+            request = supervisor.invoke(function, event, reply)
+        except UnknownFunction:
+            raise NotFound(f"function {function!r} does not exist") from None
+        try:
+            return await future
+        except asyncio.CancelledError:
+            if not future.done() or future.cancelled():
+                supervisor.cancel(function, request)
+            raise
+
+    def instances(self) -> list[InstanceRecord]:
+        """A snapshot of every instance that is not DEAD."""
+        return self._supervisor.instances()
+
+    def kill(self, instance: str | InstanceRecord, signal: int = signals.SIGKILL) -> None:
+        """Sends a signal to an instance's worker, to see what happens. Raises NotFound."""
+        self._find(instance).signal(signal)
+
+    def recycle(self, function: str) -> None:
+        """Replaces a function's instances: each finishes its request and runs its PreStop."""
+        try:
+            self._supervisor.recycle(function)
+        except UnknownFunction:
+            raise NotFound(f"function {function!r} does not exist") from None
+
+    def statistics(self) -> dict[str, object]:
+        """Counters since the start, and what is there now."""
+        return self._supervisor.statistics()
+
+    async def events(self) -> AsyncIterator[LifecycleEvent]:
+        """The lifecycle event stream from now on."""
+        queue: asyncio.Queue[LifecycleEvent] = asyncio.Queue()
+        listeners = self._supervisor.host.listeners
+        listeners.append(queue.put_nowait)
+        try:
+            while True:
+                yield await queue.get()
+        finally:
+            listeners.remove(queue.put_nowait)
+
+    @property
+    def supervisor(self) -> Supervisor:
+        """The callback API underneath. Raises SandboxClosed."""
+        return self._supervisor
+
+    @property
+    def _supervisor(self) -> Supervisor:
+        if self._box is None:
+            raise SandboxClosed("the sandbox is not open")
+        return self._box.supervisor
+
+    def _find(self, instance: str | InstanceRecord) -> InstanceShell:
+        instance_id = instance if isinstance(instance, str) else instance.id
+        shell = self._supervisor.find(instance_id)
+        if shell is None:
+            raise NotFound(f"no single instance {instance_id!r}")
+        return shell

@@ -1,0 +1,252 @@
+"""The synchronous API: the same engine in a loop of its own on a thread of its own.
+
+    with Sandbox.from_config("s.yaml") as box:
+        result = box.invoke("hello", b"{}")
+
+Every method may be called from any thread. The thread lives as long as the box: the kernel ties
+a worker's end to the thread that started its zygote (PR_SET_PDEATHSIG).
+"""
+
+import os
+import queue
+import signal as signals
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from functools import partial
+from typing import Any, TypeVar
+
+from sandbox.core.instance import Request
+from sandbox.core.outcome import Outcome
+from sandbox.core.spec import BoxSettings, FunctionSpec
+from sandbox.engine.box import Box
+from sandbox.engine.host import LifecycleEvent
+from sandbox.engine.logs import Sink
+from sandbox.engine.loop import PollLoop
+from sandbox.engine.sinks import Outlet, make_sink
+from sandbox.engine.supervisor import InstanceRecord, Supervisor, UnknownFunction
+from sandbox.errors import NotFound, SandboxClosed
+from sandbox.result import InvokeResult
+from sandbox.sources import load_specs
+
+__all__ = ["EventStream", "Sandbox"]
+
+T = TypeVar("T")
+
+
+class EventStream:
+    """The lifecycle events since it was made. Iterate over it, or take what is there."""
+
+    def __init__(self, close: "Callable[[EventStream], None]") -> None:
+        self._queue: queue.SimpleQueue[LifecycleEvent | None] = queue.SimpleQueue()
+        self._close = close
+
+    def __iter__(self) -> Iterator[LifecycleEvent]:
+        """Waits for events until the stream, or the box, is closed."""
+        while (event := self._queue.get()) is not None:
+            yield event
+
+    def take(self) -> list[LifecycleEvent]:
+        """What has come since the last time; does not wait."""
+        taken = []
+        while not self._queue.empty():
+            event = self._queue.get()
+            if event is not None:
+                taken.append(event)
+        return taken
+
+    def put(self, event: LifecycleEvent | None) -> None:
+        """For the box: one more event; None ends the stream."""
+        self._queue.put(event)
+
+    def close(self) -> None:
+        """Ends the stream."""
+        self._close(self)
+        self._queue.put(None)
+
+
+class Sandbox:
+    """Functions, ready to be invoked. Open it with `with`, or `open` and `close`.
+
+    `log_format` ("console", "fc", "json") writes the log to descriptor `log_fd`; None keeps it
+    to `InvokeResult.log` alone.
+    """
+
+    def __init__(
+        self,
+        specs: Sequence[FunctionSpec],
+        settings: BoxSettings | None = None,
+        *,
+        log_format: str | None = None,
+        log_fd: int = 2,
+        environ: Mapping[str, str] | None = None,
+    ) -> None:
+        self._specs = list(specs)
+        self._settings = settings or BoxSettings()
+        self._log_format = log_format
+        self._log_fd = log_fd
+        self._environ = os.environ if environ is None else environ
+        self._loop = PollLoop()
+        self._box: Box | None = None
+        self._thread: threading.Thread | None = None
+        self._streams: list[EventStream] = []
+        self._is_over = False
+
+    @classmethod
+    def from_config(
+        cls,
+        path: str | None = None,
+        *,
+        functions: Sequence[str] = (),
+        python: str | None = None,
+        log_format: str | None = None,
+        log_fd: int = 2,
+        environ: Mapping[str, str] | None = None,
+    ) -> "Sandbox":
+        """From an s.yaml (default: in the current directory).
+
+        Raises ConfigInvalid, and FileNotFoundError when there is no such file.
+        """
+        environ = os.environ if environ is None else environ
+        specs, settings = load_specs(path, environ, functions, python)
+        return cls(specs, settings, log_format=log_format, log_fd=log_fd, environ=environ)
+
+    def open(self) -> "Sandbox":
+        """Starts the thread, zygotes, minimum instances and spares."""
+        started: Future[None] = Future()
+        self._thread = threading.Thread(target=self._run, args=(started,), name="fcbox")
+        self._thread.daemon = True
+        self._thread.start()
+        started.result()
+        return self
+
+    def close(self) -> None:
+        """Ends everything in good order: running requests finish, PreStop runs."""
+        thread, self._thread = self._thread, None
+        if thread is None:
+            return
+        self._loop.call_soon_threadsafe(self._drain)
+        thread.join()
+        self._box = None
+        for stream in self._streams:
+            stream.put(None)
+        self._loop.close()
+
+    def __enter__(self) -> "Sandbox":
+        return self.open()
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    def invoke(self, function: str, event: bytes = b"") -> InvokeResult:
+        """Invokes a function and gives its outcome; a function's failure is no exception.
+
+        Raises NotFound.
+        """
+        return self.submit(function, event).result()
+
+    def submit(self, function: str, event: bytes = b"") -> "Future[InvokeResult]":
+        """As `invoke`, without waiting."""
+        future: Future[InvokeResult] = Future()
+        future.set_running_or_notify_cancel()
+
+        def reply(request: Request, outcome: Outcome) -> None:
+            future.set_result(InvokeResult(request, outcome))
+
+        def begin() -> None:
+            try:
+                self._supervisor().invoke(function, event, reply)
+            except UnknownFunction:
+                future.set_exception(NotFound(f"function {function!r} does not exist"))
+
+        self._soon(begin)
+        return future
+
+    def instances(self) -> list[InstanceRecord]:
+        """A snapshot of every instance that is not DEAD."""
+        return self._call(lambda supervisor: supervisor.instances())
+
+    def kill(self, instance: str | InstanceRecord, signal: int = signals.SIGKILL) -> None:
+        """Sends a signal to an instance's worker, to see what happens. Raises NotFound."""
+        instance_id = instance if isinstance(instance, str) else instance.id
+
+        def send(supervisor: Supervisor) -> None:
+            shell = supervisor.find(instance_id)
+            if shell is None:
+                raise NotFound(f"no single instance {instance_id!r}")
+            shell.signal(signal)
+
+        self._call(send)
+
+    def recycle(self, function: str) -> None:
+        """Replaces a function's instances: each finishes its request and runs its PreStop."""
+
+        def recycle(supervisor: Supervisor) -> None:
+            try:
+                supervisor.recycle(function)
+            except UnknownFunction:
+                raise NotFound(f"function {function!r} does not exist") from None
+
+        self._call(recycle)
+
+    def events(self) -> EventStream:
+        """The lifecycle event stream from now on."""
+
+        def listen(supervisor: Supervisor) -> EventStream:
+            listeners = supervisor.host.listeners
+
+            def close(stream: EventStream) -> None:
+                self._soon(partial(listeners.remove, stream.put))
+
+            stream = EventStream(close)
+            listeners.append(stream.put)
+            self._streams.append(stream)
+            return stream
+
+        return self._call(listen)
+
+    def statistics(self) -> dict[str, object]:
+        """Counters since the start, and what is there now."""
+        return self._call(lambda supervisor: supervisor.statistics())
+
+    def _call(self, function: Callable[[Supervisor], T]) -> T:
+        """Runs `function` on the loop's thread; gives what it gives, raises what it raises."""
+        future: Future[T] = Future()
+
+        def run() -> None:
+            try:
+                future.set_result(function(self._supervisor()))
+            except Exception as exc:
+                future.set_exception(exc)
+
+        self._soon(run)
+        return future.result()
+
+    def _soon(self, callback: Callable[[], Any]) -> None:
+        if self._thread is None:
+            raise SandboxClosed("the sandbox is not open")
+        self._loop.call_soon_threadsafe(callback)
+
+    def _supervisor(self) -> Supervisor:
+        assert self._box is not None
+        return self._box.supervisor
+
+    def _run(self, started: "Future[None]") -> None:
+        try:
+            sinks: list[Sink] = []
+            if self._log_format:
+                sinks.append(make_sink(self._log_format, Outlet(self._loop, self._log_fd)))
+            self._box = Box(self._loop, self._specs, self._settings, sinks, self._environ)
+            self._box.supervisor.start()
+        except BaseException as exc:
+            started.set_exception(exc)
+            return
+        started.set_result(None)
+        self._loop.run_until(lambda: self._is_over)
+
+    def _drain(self) -> None:
+        assert self._box is not None
+        self._box.drain(self._drained)
+
+    def _drained(self) -> None:
+        self._is_over = True

@@ -1,0 +1,67 @@
+"""A box: a supervisor with everything around it that has to be opened and given back.
+
+The callback API under every public one. It runs in whatever `Loop` the caller turns.
+"""
+
+import resource
+from collections.abc import Callable, Mapping, Sequence
+
+from sandbox.core.spec import BoxSettings, FunctionSpec
+from sandbox.engine import leftovers
+from sandbox.engine.logs import LogHub, Sink
+from sandbox.engine.loop import Loop
+from sandbox.engine.supervisor import Supervisor
+from sandbox.engine.zygotes import Zygote, start_zygote
+
+__all__ = ["Box"]
+
+
+class Box:
+    """Opens at once: the zygotes of `pythons` start while the caller is still busy importing.
+
+    Raises OSError when an interpreter cannot be executed, or the state directory not written.
+    """
+
+    def __init__(
+        self,
+        loop: Loop,
+        specs: Sequence[FunctionSpec],
+        settings: BoxSettings,
+        sinks: list[Sink],
+        environ: Mapping[str, str],
+    ) -> None:
+        _raise_descriptor_limit()
+        state = leftovers.state_dir(environ)
+        self.cleaned = leftovers.clean(state)
+        """How many boxes that were killed have been cleaned up after."""
+        self.registration = leftovers.Registration(state, environ.get("TMPDIR") or "/tmp")
+        tag, home = self.registration.box_tag, self.registration.home
+        self.hub = LogHub(loop, sinks)
+        self.supervisor = Supervisor(loop, specs, settings, self.hub, home, tag)
+        host = self.supervisor.host
+        try:
+            for python in dict.fromkeys(spec.python for spec in specs):
+                started = start_zygote(python, tag, home)
+                host.adopt(Zygote(loop, python, tag, home, host.ended, started))
+        except OSError:
+            host.close()
+            self.registration.close()
+            raise
+        self._done: Callable[[], None] | None = None
+
+    def drain(self, done: Callable[[], None]) -> None:
+        """Ends everything in good order, gives everything back, then calls `done`."""
+        self._done = done
+        self.supervisor.drain(self._drained)
+
+    def _drained(self) -> None:
+        self.registration.close()
+        if self._done:
+            self._done()
+
+
+def _raise_descriptor_limit() -> None:
+    # An instance takes seven descriptors; the usual soft limit of 1024 is there for select().
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
