@@ -16,8 +16,7 @@ def load_specs(
 
     Raises ConfigInvalid with all findings, and FileNotFoundError when there is no such file.
     """
-    from sandbox.config.compile import load
-    from sandbox.config.diagnostics import render
+    from sandbox.config import load, render
 
     config = load(path, cwd=os.getcwd(), environ=environ, select=functions, python=python)
     if not config.ok:

@@ -1,0 +1,59 @@
+"""The fast lane: the common forms of `fcbox run`, read without importing typer.
+
+Typer and rich take longer to import than a whole run takes. So the plain forms are read here,
+and everything else (other commands, abbreviations, `--help`, mistakes) is typer's: `read_run`
+gives None. A test holds the two readers against each other.
+"""
+
+from sandbox.cli.options import RunOptions
+
+__all__ = ["read_run"]
+
+_VALUES = {
+    "--log-format": "log_format",
+    "--logger-layout": "logger_layout",
+    "--log-file": "log_file",
+    "--python": "python",
+}
+_CHOICES = {"--log-format": ("console", "fc", "json"), "--logger-layout": ("doc", "runtime")}
+
+
+def read_run(arguments: list[str]) -> RunOptions | None:
+    """The options of `run CONFIG [FUNCTION...] [-e TEXT]... [-q]`; None when it is not that."""
+    if not arguments or arguments[0] != "run":
+        return None
+    fields: dict[str, str] = {}
+    words: list[str] = []
+    events: list[bytes] = []
+    is_quiet = False
+    rest = iter(arguments[1:])
+    for word in rest:
+        if word == "-q":
+            is_quiet = True
+        elif word == "-e" or word in _VALUES:
+            value = next(rest, None)
+            if value is None or not _is_plain(word, value):
+                return None
+            if word == "-e":
+                events.append(value.encode("utf-8", "surrogateescape"))
+            else:
+                fields[_VALUES[word]] = value
+        elif word.startswith("-"):
+            return None
+        else:
+            words.append(word)
+    if not events:
+        return None
+    return RunOptions(
+        config=words[0] if words else None,
+        functions=tuple(words[1:]),
+        events=tuple(events),
+        is_quiet=is_quiet,
+        **fields,  # type: ignore[arg-type]
+    )
+
+
+def _is_plain(option: str, value: str) -> bool:
+    if option == "-e":
+        return not value.startswith(("@", "-"))
+    return value in _CHOICES.get(option, (value,)) and not value.startswith("-")

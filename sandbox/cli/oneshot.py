@@ -1,0 +1,138 @@
+"""`fcbox run` with events: start, invoke, print the answers, PreStop, exit.
+
+Everything runs on the main thread in the small loop: this is the path that has to be fast.
+"""
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Sequence
+
+from sandbox.cli import exits, talk
+from sandbox.cli.options import RunOptions
+from sandbox.core.instance import Request
+from sandbox.core.outcome import Cause, Outcome
+from sandbox.core.spec import BoxSettings, FunctionSpec
+from sandbox.engine.box import Box
+from sandbox.engine.loop import PollLoop
+
+__all__ = ["run_events"]
+
+_PROGRESS_S = 1.0
+
+
+def run_events(
+    specs: Sequence[FunctionSpec], settings: BoxSettings, options: RunOptions
+) -> int:
+    """Invokes the one function with each event; gives the exit code."""
+    if len(specs) != 1:
+        names = ", ".join(spec.name for spec in specs)
+        talk.error(f"there are {len(specs)} functions: {names}", "name the one to invoke")
+        return exits.USAGE
+    loop = PollLoop()
+    try:
+        sinks = talk.make_sinks(
+            loop, options.log_format, options.log_file, options.is_quiet, os.environ
+        )
+        box = Box(loop, specs, settings, sinks, os.environ)
+    except OSError as exc:
+        talk.error(f"cannot start: {exc.strerror}: {exc.filename}")
+        return exits.NOT_CREATED
+    return _OneShot(loop, box, specs[0].name, options).run()
+
+
+class _OneShot:
+    """The run: at most `concurrency` requests at a time, answers printed in order of events."""
+
+    def __init__(self, loop: PollLoop, box: Box, function: str, options: RunOptions) -> None:
+        self._loop = loop
+        self._box = box
+        self._function = function
+        self._events = options.events or ()
+        self._concurrency = max(1, options.concurrency)
+        self._next = 0
+        self._running = 0
+        self._answers: dict[int, Outcome] = {}
+        self._printed = 0
+        self._code = 0
+        self._signals: list[int] = []
+        self._handled = 0
+        self._is_draining = False
+        self._is_over = False
+
+    def run(self) -> int:
+        """Everything; gives the exit code."""
+        for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(signum, self._note_signal)
+        self._box.supervisor.start()
+        self._loop.call_later(_PROGRESS_S, self._show_progress)
+        self._invoke_more()
+        self._loop.run_until(self._step)
+        sys.stdout.flush()
+        return signal_code(self._signals) or self._code
+
+    def _note_signal(self, signum: int, frame: object) -> None:
+        # Handlers only wake the loop; `_step` acts.
+        self._signals.append(signum)
+        self._loop.wake()
+
+    def _step(self) -> bool:
+        if len(self._signals) > self._handled:
+            self._handled = len(self._signals)
+            self._drain()
+            if self._handled > 1:
+                self._box.supervisor.kill()
+        return self._is_over
+
+    def _invoke_more(self) -> None:
+        while (
+            self._next < len(self._events)
+            and self._running < self._concurrency
+            and not self._signals
+        ):
+            at, self._next = self._next, self._next + 1
+            self._running += 1
+            self._box.supervisor.invoke(self._function, self._events[at], self._replier(at))
+        if self._running == 0:
+            self._drain()
+
+    def _replier(self, at: int) -> Callable[[Request, Outcome], None]:
+        def reply(request: Request, outcome: Outcome) -> None:
+            self._answers[at] = outcome
+            self._running -= 1
+            self._print_answers()
+            # Not from inside the callback: a thousand events would be a thousand frames deep.
+            self._loop.call_soon(self._invoke_more)
+
+        return reply
+
+    def _print_answers(self) -> None:
+        while self._printed in self._answers:
+            outcome = self._answers.pop(self._printed)
+            self._printed += 1
+            body = outcome.body
+            sys.stdout.buffer.write(body if body.endswith(b"\n") else body + b"\n")
+            if outcome.cause is not Cause.OK:
+                self._code = self._code or exits.exit_code(outcome)
+        sys.stdout.buffer.flush()
+
+    def _drain(self) -> None:
+        if not self._is_draining:
+            self._is_draining = True
+            self._box.drain(self._drained)
+
+    def _drained(self) -> None:
+        self._is_over = True
+
+    def _show_progress(self) -> None:
+        from sandbox.cli.progress import progress_lines  # a short run never comes here
+
+        for line in progress_lines(self._box.supervisor, time.monotonic()):
+            talk.say(line)
+        self._loop.call_later(_PROGRESS_S, self._show_progress)
+
+
+def signal_code(signals: Sequence[int]) -> int:
+    """128+n of the first signal that asked us to stop; 0 without one."""
+    return exits.SIGNALLED + signals[0] if signals else 0

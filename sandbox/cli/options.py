@@ -1,0 +1,21 @@
+"""What `fcbox run` was asked to do: plain data, made by either reader of the command line."""
+
+from typing import NamedTuple
+
+__all__ = ["RunOptions"]
+
+
+class RunOptions(NamedTuple):
+    """The arguments of `fcbox run`. `events` None: serve until a signal."""
+
+    config: str | None = None
+    functions: tuple[str, ...] = ()
+    events: tuple[bytes, ...] | None = None
+    concurrency: int = 1
+    port: int | None = None
+    log_format: str = "console"
+    logger_layout: str | None = None
+    log_file: str | None = None
+    python: str | None = None
+    is_quiet: bool = False
+    verbosity: int = 0
