@@ -8,10 +8,9 @@
 The names below are imported when they are first used: the command line needs few of them.
 """
 
-from typing import TYPE_CHECKING
-
 from sandbox.version import __version__
 
+TYPE_CHECKING = False  # not from typing: it takes longer to import than the rest of a start
 if TYPE_CHECKING:
     from sandbox.aio import AsyncSandbox
     from sandbox.blocking import EventStream, Sandbox

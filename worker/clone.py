@@ -8,7 +8,6 @@ siblings; before 3.7 there was PyOS_AfterFork alone). See clone(2), prctl(2), ge
 
 import ctypes
 import os
-import platform
 import resource
 import signal
 import sys
@@ -40,9 +39,9 @@ def clone_sibling():
     Raises OSError; NotImplementedError on a machine whose call number is not known.
     """
     try:
-        number = _SYS_CLONE[platform.machine()]
+        number = _SYS_CLONE[os.uname().machine]
     except KeyError:
-        raise NotImplementedError("clone on %s" % platform.machine())
+        raise NotImplementedError("clone on %s" % os.uname().machine) from None
     flags, tid_address = _clone_flags()
     # The last two arguments are (ctid, tls) on x86_64 and (tls, ctid) on aarch64.
     tail = (tid_address, 0) if number == 56 else (0, tid_address)

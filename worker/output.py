@@ -28,7 +28,7 @@ def open_stdio():
     """
     for fd, mode, name in ((0, "rb", "stdin"), (1, "wb", "stdout"), (2, "wb", "stderr")):
         stream = io.TextIOWrapper(
-            io.open(fd, mode, closefd=False),
+            io.open(fd, mode, closefd=False),  # noqa: SIM115 - theirs for the process's life
             encoding="utf-8",
             errors="surrogateescape",
             line_buffering=True,

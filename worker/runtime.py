@@ -9,12 +9,12 @@ that its time is up: dump every thread's stack and end with 143. SIGTERM otherwi
 run the atexit hooks and end.
 """
 
+import _socket
 import atexit
 import json
 import os
 import resource
 import signal
-import socket
 import sys
 import time
 
@@ -50,7 +50,7 @@ class Channel(object):
         # type: (int, int, int) -> None
         self._requests = requests
         self._answers = answers
-        self._bulk = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, fileno=bulk)
+        self._bulk = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM, 0, bulk)
         self._connection = wire.Connection(wire.WORKER)
 
     def send(self, kind, meta=b"", body=b""):
@@ -78,9 +78,9 @@ class Channel(object):
     def _receive_bulk(self, size):
         # type: (int) -> bytes
         # One allocation and one copy: the event must be bytes, and may be 32 MB of them.
-        body = self._bulk.recv(size, socket.MSG_WAITALL)
+        body = self._bulk.recv(size, _socket.MSG_WAITALL)
         while len(body) < size:
-            more = self._bulk.recv(size - len(body), socket.MSG_WAITALL)
+            more = self._bulk.recv(size - len(body), _socket.MSG_WAITALL)
             if not more:
                 raise ChannelClosed
             body += more
@@ -180,7 +180,7 @@ class Runtime(object):
         """
         self._log.begin(request_id)
         self._busy = True
-        answer, failure = b"", None
+        answer, failure, hint = b"", None, ""
         try:
             answer = callback()
             if len(answer) > _MAX_ANSWER_BYTES:
@@ -189,10 +189,13 @@ class Runtime(object):
             raise
         except LoadFailed as exc:
             failure = exc.failure
+            hint = exc.hint
         except BaseException as exc:
             failure = from_exception(exc, self._setup["code_dir"], _OWN_DIR)
         if failure is not None:
             self._log.error(failure.body().decode("ascii"))
+            if hint:
+                self._log.error(hint)
         self._log.end()
         self._busy = False
         return answer, failure

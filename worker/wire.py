@@ -155,7 +155,8 @@ class Connection(object):
         if len(meta) > MAX_META_BYTES or size > MAX_BODY_BYTES:
             raise LocalProtocolError("%s over its cap: %d bytes" % (NAMES.get(kind, kind), size))
         if SENDER.get(kind) != self._role:
-            raise LocalProtocolError("%s is not the %s's to send" % (NAMES.get(kind, kind), self._role))
+            name = NAMES.get(kind, kind)
+            raise LocalProtocolError("%s is not the %s's to send" % (name, self._role))
         self._advance(kind, LocalProtocolError)
         if kind == INVOKE:
             self._answer_to = meta
@@ -216,9 +217,8 @@ class Connection(object):
         self._advance(kind, RemoteProtocolError)
         if kind == INVOKE:
             self._answer_to = message.meta
-        elif kind == RESULT or kind == FAILED:
-            if not message.meta.startswith(self._answer_to):
-                raise RemoteProtocolError("an answer to another request")
+        elif kind in (RESULT, FAILED) and not message.meta.startswith(self._answer_to):
+            raise RemoteProtocolError("an answer to another request")
         return message
 
     def _advance(self, kind, blame):

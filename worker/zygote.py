@@ -7,18 +7,21 @@ a SOCK_SEQPACKET socket. One packet asks for one instance:
                            bulk socket, stdout (write), stderr (write)
     zygote -> supervisor   i32 pid of the instance, or minus errno; first of all, one i32 0: ready
 
+The zygote comes up while the supervisor waits, so what it imports counts: `_socket`, since
+`socket` takes longer to import than everything in this package.
+
 It never imports user code, so that cold starts stay honest, and has a single thread. When the
 supervisor ends, however it ends, the socket gives EOF: the zygote then kills every process that
 carries a tag of this supervisor (workers die of their own parent death signal, their daemons
 do not) and ends too.
 """
 
+import _socket
 import array
 import gc
 import os
 import resource
 import signal
-import socket
 import struct
 import time
 
@@ -46,7 +49,7 @@ def main(control_fd, box_tag):
     os.setsid()
     for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(signum, signal.SIG_IGN)  # our end is the EOF, not the terminal's Ctrl-C
-    control = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET, 0, fileno=control_fd)
+    control = _socket.socket(_socket.AF_UNIX, _socket.SOCK_SEQPACKET, 0, control_fd)
     supervisor = os.getppid()
     gc.collect()
     if hasattr(gc, "freeze"):
@@ -62,21 +65,21 @@ def main(control_fd, box_tag):
 
 
 def _receive(control):
-    # type: (socket.socket) -> Tuple[bytes, List[int]]
-    space = socket.CMSG_SPACE(_DESCRIPTORS * array.array("i").itemsize)
+    # type: (_socket.socket) -> Tuple[bytes, List[int]]
+    space = _socket.CMSG_SPACE(_DESCRIPTORS * array.array("i").itemsize)
     try:
-        packet, ancillary, _, _ = control.recvmsg(_SPAWN.size, space, socket.MSG_CMSG_CLOEXEC)
+        packet, ancillary, _, _ = control.recvmsg(_SPAWN.size, space, _socket.MSG_CMSG_CLOEXEC)
     except OSError:
         return b"", []
     descriptors = array.array("i")
     for level, kind, data in ancillary:
-        if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
+        if level == _socket.SOL_SOCKET and kind == _socket.SCM_RIGHTS:
             descriptors.frombytes(data)
     return packet, list(descriptors)
 
 
 def _spawn(control, supervisor, tag, descriptors):
-    # type: (socket.socket, int, int, List[int]) -> bool
+    # type: (_socket.socket, int, int, List[int]) -> bool
     """True in the instance, when its life is over; False in the zygote."""
     try:
         reply = clone_sibling()

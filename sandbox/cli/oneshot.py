@@ -10,36 +10,34 @@ import time
 from collections.abc import Callable, Sequence
 
 from sandbox.cli import exits, talk
+from sandbox.cli.log_output import make_sinks
 from sandbox.cli.options import RunOptions
 from sandbox.core.instance import Request
 from sandbox.core.outcome import Cause, Outcome
 from sandbox.core.spec import BoxSettings, FunctionSpec
 from sandbox.engine.box import Box
+from sandbox.engine.launch import Launch
 from sandbox.engine.loop import PollLoop
 
-__all__ = ["run_events"]
+__all__ = ["exit_code", "run_events"]
 
 _PROGRESS_S = 1.0
 
 
 def run_events(
-    specs: Sequence[FunctionSpec], settings: BoxSettings, options: RunOptions
+    spec: FunctionSpec, settings: BoxSettings, options: RunOptions, launch: Launch
 ) -> int:
-    """Invokes the one function with each event; gives the exit code."""
-    if len(specs) != 1:
-        names = ", ".join(spec.name for spec in specs)
-        talk.error(f"there are {len(specs)} functions: {names}", "name the one to invoke")
-        return exits.USAGE
+    """Invokes the function with each event; gives the exit code."""
     loop = PollLoop()
     try:
-        sinks = talk.make_sinks(
+        sinks = make_sinks(
             loop, options.log_format, options.log_file, options.is_quiet, os.environ
         )
-        box = Box(loop, specs, settings, sinks, os.environ)
     except OSError as exc:
-        talk.error(f"cannot start: {exc.strerror}: {exc.filename}")
-        return exits.NOT_CREATED
-    return _OneShot(loop, box, specs[0].name, options).run()
+        launch.abandon()
+        return talk.cannot_start(exc)
+    box = Box(loop, [spec], settings, sinks, os.environ, launch)
+    return _OneShot(loop, box, spec.name, options).run()
 
 
 class _OneShot:
@@ -114,7 +112,7 @@ class _OneShot:
             body = outcome.body
             sys.stdout.buffer.write(body if body.endswith(b"\n") else body + b"\n")
             if outcome.cause is not Cause.OK:
-                self._code = self._code or exits.exit_code(outcome)
+                self._code = self._code or exit_code(outcome)
         sys.stdout.buffer.flush()
 
     def _drain(self) -> None:
@@ -131,6 +129,23 @@ class _OneShot:
         for line in progress_lines(self._box.supervisor, time.monotonic()):
             talk.say(line)
         self._loop.call_later(_PROGRESS_S, self._show_progress)
+
+
+_CODES = {
+    Cause.OK: 0,
+    Cause.ERROR: exits.FUNCTION_FAILED,
+    Cause.EXIT: exits.FUNCTION_FAILED,
+    Cause.CANCELLED: exits.FUNCTION_FAILED,
+    Cause.TIMEOUT: exits.TIMED_OUT,
+    Cause.NOT_CREATED: exits.NOT_CREATED,
+}
+
+
+def exit_code(outcome: Outcome) -> int:
+    """The exit code that tells of this outcome; 128+n when the worker died of signal n."""
+    if outcome.cause is Cause.SIGNAL:
+        return exits.SIGNALLED + outcome.signum
+    return _CODES[outcome.cause]
 
 
 def signal_code(signals: Sequence[int]) -> int:

@@ -3,11 +3,12 @@
 import os
 import sys
 
-from sandbox.cli import exits
+from sandbox.cli import exits, talk
 from sandbox.cli.options import RunOptions
 from sandbox.config.cache import cached_load
 from sandbox.config.result import Config, ConfigMissing
 from sandbox.core.spec import BoxSettings
+from sandbox.engine.launch import Launch
 from sandbox.engine.leftovers import state_dir
 
 __all__ = ["load_config", "run"]
@@ -20,12 +21,25 @@ def run(options: RunOptions) -> int:
         return config
     settings = _with_options(config.settings, options)
     if options.events is not None:
-        from sandbox.cli.oneshot import run_events
-
-        return run_events(config.specs, settings, options)
+        return _run_events(config, settings, options)
     from sandbox.cli.serve import serve
 
     return serve(config.specs, settings, options._replace(config=config.path))
+
+
+def _run_events(config: Config, settings: BoxSettings, options: RunOptions) -> int:
+    if len(config.specs) != 1:
+        names = ", ".join(spec.name for spec in config.specs)
+        talk.error(f"there are {len(config.specs)} functions: {names}", "name the one to invoke")
+        return exits.USAGE
+    spec = config.specs[0]
+    try:
+        launch = Launch([spec.python], os.environ)
+    except OSError as exc:
+        return talk.cannot_start(exc)
+    from sandbox.cli.oneshot import run_events  # while the zygote comes up
+
+    return run_events(spec, settings, options, launch)
 
 
 def load_config(options: RunOptions) -> Config | int:
@@ -40,8 +54,6 @@ def load_config(options: RunOptions) -> Config | int:
             python=options.python,
         )
     except ConfigMissing as missing:
-        from sandbox.cli import talk
-
         talk.error(f"no configuration: {missing.path}", missing.hint)
         return exits.CONFIG_MISSING
     if config.diagnostics and not (options.is_quiet and config.ok):
@@ -49,8 +61,6 @@ def load_config(options: RunOptions) -> Config | int:
     if not config.ok:
         return exits.CONFIG_INVALID
     if not config.specs:
-        from sandbox.cli import talk
-
         talk.error(f"{config.path} has no function that fcbox can run")
         return exits.CONFIG_INVALID
     return config
@@ -58,7 +68,6 @@ def load_config(options: RunOptions) -> Config | int:
 
 def report(config: Config) -> None:
     """All findings, to stderr."""
-    from sandbox.cli import talk
     from sandbox.config.diagnostics import render
 
     has_color = talk.has_color(2, os.environ)

@@ -4,11 +4,9 @@ import os
 import sys
 from collections.abc import Mapping
 
-from sandbox.engine.logs import Sink
-from sandbox.engine.loop import Loop
-from sandbox.engine.sinks import Outlet, make_sink
+from sandbox.cli import exits
 
-__all__ = ["error", "has_color", "make_sinks", "say"]
+__all__ = ["cannot_start", "error", "has_color", "say"]
 
 
 def has_color(fd: int, environ: Mapping[str, str]) -> bool:
@@ -26,15 +24,8 @@ def error(text: str, hint: str = "") -> None:
     say(f"error: {text}" + (f"\n\nhint: {hint}" if hint else ""))
 
 
-def make_sinks(
-    loop: Loop, log_format: str, log_file: str | None, is_quiet: bool, environ: Mapping[str, str]
-) -> list[Sink]:
-    """The log's way out: stderr, or a file. Raises OSError when the file cannot be opened."""
-    if log_file:
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
-        fd = os.open(log_file, flags, 0o644)
-    elif is_quiet:
-        return []
-    else:
-        fd = 2
-    return [make_sink(log_format, Outlet(loop, fd), has_color(fd, environ))]
+def cannot_start(exc: OSError) -> int:
+    """This machine refuses something that a start needs; gives the exit code."""
+    where = f": {exc.filename}" if exc.filename else ""
+    error(f"cannot start: {exc.strerror}{where}")
+    return exits.NOT_CREATED

@@ -246,7 +246,7 @@ class Instance:
         effects: list[Effect] = _HANDLERS[event](self, was, now, detail)
         return effects
 
-    # -- on the way up ---------------------------------------------------------------------
+    # -- on the way up ---------------------------------------------------------------------------
 
     def _hello(self, was: State, now: float, detail: object) -> list[Effect]:
         if was is not State.STARTING:
@@ -285,7 +285,7 @@ class Instance:
         effects.append(_TERMINATE)
         return effects
 
-    # -- requests ----------------------------------------------------------------------------
+    # -- requests --------------------------------------------------------------------------------
 
     def _invoke(self, was: State, now: float, request: Request) -> list[Effect]:
         self.request = request
@@ -308,7 +308,7 @@ class Instance:
         effects.append(_AVAILABLE)
         return effects
 
-    # -- on the way down -----------------------------------------------------------------------
+    # -- on the way down -------------------------------------------------------------------------
 
     def _stop(self, was: State, now: float, detail: object) -> list[Effect]:
         if was is State.IDLE:
@@ -406,7 +406,7 @@ class Instance:
         signum = max(0, -status)
         return effects + self._reply(now, cause, error_body(text), kind, words, signum)
 
-    # -- small parts ---------------------------------------------------------------------------
+    # -- small parts -----------------------------------------------------------------------------
 
     def _begin(self, phase: str, request_id: str) -> Begin:
         self._open = begin = Begin(phase, request_id)

@@ -5,7 +5,8 @@ Nothing here reads a file. The classes are NamedTuples, not dataclasses: `datacl
 `inspect`, and that alone takes longer than starting an instance.
 """
 
-from typing import Mapping, NamedTuple, Optional
+from collections.abc import Mapping
+from typing import NamedTuple
 
 __all__ = ["MAX_EVENT_BYTES", "BoxSettings", "Callback", "FunctionSpec"]
 
@@ -36,8 +37,8 @@ class FunctionSpec(NamedTuple):
     timeout_s: float = 3.0
     memory_mb: int = 512
     environment: Mapping[str, str] = {}
-    initializer: Optional[Callback] = None
-    pre_stop: Optional[Callback] = None
+    initializer: Callback | None = None
+    pre_stop: Callback | None = None
     region: str = "cn-hangzhou"
     account_id: str = "1234567890123456"
     max_instances: int = 0

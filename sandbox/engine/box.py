@@ -8,19 +8,17 @@ from collections.abc import Callable, Mapping, Sequence
 
 from sandbox.core.spec import BoxSettings, FunctionSpec
 from sandbox.engine import leftovers
+from sandbox.engine.launch import Launch
 from sandbox.engine.logs import LogHub, Sink
 from sandbox.engine.loop import Loop
 from sandbox.engine.supervisor import Supervisor
-from sandbox.engine.zygotes import Zygote, start_zygote
+from sandbox.engine.zygotes import Zygote
 
 __all__ = ["Box"]
 
 
 class Box:
-    """Opens at once: the zygotes of `pythons` start while the caller is still busy importing.
-
-    Raises OSError when an interpreter cannot be executed, or the state directory not written.
-    """
+    """Takes over a launch, or launches by itself. Raises OSError like `Launch`."""
 
     def __init__(
         self,
@@ -29,24 +27,19 @@ class Box:
         settings: BoxSettings,
         sinks: list[Sink],
         environ: Mapping[str, str],
+        launch: Launch | None = None,
     ) -> None:
         _raise_descriptor_limit()
-        state = leftovers.state_dir(environ)
-        self.cleaned = leftovers.clean(state)
-        """How many boxes that were killed have been cleaned up after."""
-        self.registration = leftovers.Registration(state, environ.get("TMPDIR") or "/tmp")
+        launch = launch or Launch((spec.python for spec in specs), environ)
+        self.registration = launch.registration
         tag, home = self.registration.box_tag, self.registration.home
         self.hub = LogHub(loop, sinks)
         self.supervisor = Supervisor(loop, specs, settings, self.hub, home, tag)
         host = self.supervisor.host
-        try:
-            for python in dict.fromkeys(spec.python for spec in specs):
-                started = start_zygote(python, tag, home)
-                host.adopt(Zygote(loop, python, tag, home, host.ended, started))
-        except OSError:
-            host.close()
-            self.registration.close()
-            raise
+        for python, started in launch.started.items():
+            host.adopt(Zygote(loop, python, tag, home, host.ended, started))
+        self.cleaned = leftovers.clean(launch.state)
+        """How many boxes that were killed have been cleaned up after."""
         self._done: Callable[[], None] | None = None
 
     def drain(self, done: Callable[[], None]) -> None:

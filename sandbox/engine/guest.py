@@ -15,7 +15,6 @@ import signal
 import socket
 import struct
 import termios
-from collections.abc import Callable
 from typing import Protocol
 
 from sandbox.engine import procs
@@ -179,7 +178,7 @@ class Guest:
         elif self._is_killed:
             self.kill_tree()
 
-    # -- hearing -----------------------------------------------------------------------------------
+    # -- hearing ---------------------------------------------------------------------------------
 
     def _read(self) -> None:
         try:
@@ -271,7 +270,7 @@ class Guest:
         if self.owner:
             self.owner.on_exit(self)
 
-    # -- saying the rest -----------------------------------------------------------------------------
+    # -- saying the rest -------------------------------------------------------------------------
 
     def _send_rest(self) -> None:
         try:

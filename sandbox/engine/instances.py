@@ -164,7 +164,7 @@ class InstanceShell:
         """Sends the worker a signal, for fault injection."""
         self._guest.signal(signum)
 
-    # -- Owner -------------------------------------------------------------------------------------
+    # -- Owner -----------------------------------------------------------------------------------
 
     def on_message(self, message: wire.Message) -> None:
         kind = message.kind
@@ -207,7 +207,7 @@ class InstanceShell:
             words = describe_status(guest.status)
             self._notice(f"the worker ended by itself while {was.value}: {words}")
 
-    # -- effects -----------------------------------------------------------------------------------
+    # -- effects ---------------------------------------------------------------------------------
 
     def _runtime_inited(self, effect: RuntimeInited) -> None:
         self._open_log().inited(self.machine.spec.runtime)
@@ -255,7 +255,7 @@ class InstanceShell:
     def _perform_announce(self, effect: Announce) -> None:
         self._announce(effect.name, "", effect.detail)
 
-    # -- small parts -------------------------------------------------------------------------------
+    # -- small parts -----------------------------------------------------------------------------
 
     def _open_log(self) -> InstanceLog:
         if self._log is None:

@@ -12,13 +12,16 @@ import json
 import os
 import time
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from sandbox.engine import procs
 
-_SWEEP_S = 1.0
+TYPE_CHECKING = False  # not from typing: this module is on the path of a start
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = ["Registration", "clean", "live_records", "state_dir"]
+
+_SWEEP_S = 1.0
 
 
 def state_dir(environ: Mapping[str, str]) -> str:
@@ -59,7 +62,7 @@ class Registration:
         os.close(self._fd)
 
 
-def live_records(state: str) -> list[dict[str, Any]]:
+def live_records(state: str) -> "list[dict[str, Any]]":
     """The records of the boxes that live."""
     return [record for _, record, is_live in _records(state) if is_live]
 
@@ -78,7 +81,7 @@ def clean(state: str) -> int:
     return count
 
 
-def _records(state: str) -> Iterator[tuple[str, dict[str, Any], bool]]:
+def _records(state: str) -> "Iterator[tuple[str, dict[str, Any], bool]]":
     runs = os.path.join(state, "runs")
     try:
         names = os.listdir(runs)
@@ -97,7 +100,7 @@ def _records(state: str) -> Iterator[tuple[str, dict[str, Any], bool]]:
         yield path, record, is_live
 
 
-def _parse(data: bytes) -> dict[str, Any]:
+def _parse(data: bytes) -> "dict[str, Any]":
     try:
         record = json.loads(data)
     except ValueError:

@@ -1,8 +1,8 @@
 """Everything the function prints, turned into spans that know whose they are.
 
-        stdout pipe --\\ 
-                       InstanceLog -- Span --> LogHub --> sinks, the request's tail
-        stderr pipe --/
+        stdout pipe --+
+                      +--> InstanceLog -- Span --> LogHub --> sinks, the request's tail
+        stderr pipe --+
 
 A span is a run of whole lines, or one logger record: bytes are tagged by the chunk, never line
 by line. What is read between Begin and End belongs to that request. At Begin and at End the

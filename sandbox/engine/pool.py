@@ -97,7 +97,7 @@ class Pool:
         for shell in list(self.shells.values()):
             shell.kill("the box was stopped hard", is_cancelled=True)
 
-    # -- PoolSide ----------------------------------------------------------------------------------
+    # -- PoolSide --------------------------------------------------------------------------------
 
     def on_available(self, shell: InstanceShell) -> None:
         self._ahead.discard(shell)
@@ -142,7 +142,7 @@ class Pool:
         del self.shells[shell.id]
         self._host.ended()
 
-    # -- small parts -------------------------------------------------------------------------------
+    # -- small parts -----------------------------------------------------------------------------
 
     def _serve_queue(self) -> None:
         while self._queue:

@@ -15,9 +15,11 @@ import resource
 import signal
 from collections.abc import Callable, Iterable, Mapping
 
-from sandbox.engine.loop import Loop
+TYPE_CHECKING = False  # not from typing: this module is on the path of a start
+if TYPE_CHECKING:
+    from sandbox.engine.loop import Loop
 
-__all__ = ["TAG_SERIAL_BITS", "Child", "find", "new_box_tag", "start", "sweep", "sweep_box"]
+__all__ = ["TAG_SERIAL_BITS", "Child", "find", "new_box_tag", "start", "sweep", "sweep_box", "wait"]
 
 TAG_SERIAL_BITS = 24
 """The low bits of a tag count the instances of one box; the 38 bits above name the box."""
@@ -40,7 +42,7 @@ class Child:
 
     __slots__ = ("_loop", "_on_exit", "_pidfd", "max_rss_kb", "pid", "status")
 
-    def __init__(self, loop: Loop, pid: int, on_exit: "Callable[[Child], None]") -> None:
+    def __init__(self, loop: "Loop", pid: int, on_exit: "Callable[[Child], None]") -> None:
         self.pid = pid
         self.status: int | None = None
         self.max_rss_kb = 0
@@ -90,6 +92,14 @@ def start(
     return os.posix_spawn(
         argv[0], argv, environment, file_actions=actions, setsigmask=[], setsigdef=defaults
     )
+
+
+def wait(pid: int) -> None:
+    """Waits for a child that nobody watches yet."""
+    try:
+        os.waitpid(pid, 0)
+    except ChildProcessError:
+        pass  # somebody else in this program reaped it
 
 
 def sweep(tags: Iterable[int]) -> set[int]:

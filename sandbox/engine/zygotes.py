@@ -13,18 +13,13 @@ from collections import deque
 from collections.abc import Callable
 
 from sandbox.engine import procs
+from sandbox.engine.launch import Started, start_zygote
 from sandbox.engine.loop import Loop
 
-__all__ = ["Zygote", "start_zygote"]
+__all__ = ["Zygote"]
 
 _SPAWN = struct.Struct(">Q")
 _REPLY = struct.Struct(">i")
-_CONTROL_FD = 3
-_ALLOWED = ("PATH", "LANG", "TZ")
-_BOOT = (
-    "import sys; sys.path[0] = {home!r}; from worker.zygote import main; del sys.path[0]; "
-    "main({control}, {tag})"
-)
 
 _WINDOW = 16
 """Spawns under way at a time."""
@@ -43,14 +38,16 @@ class Zygote:
         box_tag: int,
         home: str,
         on_ended: Callable[[], None],
-        started: tuple[socket.socket, int] | None = None,
+        started: Started | None = None,
     ) -> None:
         self.python = python
         self._on_ended = on_ended
         self._loop = loop
         self._queue: deque[tuple[int, OpenEnds, Spawned]] = deque()
         self._waiting: deque[tuple[int, Spawned]] = deque()
-        self._control, pid = started or start_zygote(python, box_tag, home)
+        fd, pid = started or start_zygote(python, box_tag, home)
+        self._control = socket.socket(fileno=fd)
+        self._control.setblocking(False)
         self._child = procs.Child(loop, pid, self._exited)
         loop.add_reader(self._control.fileno(), self._read)
 
@@ -133,33 +130,3 @@ class Zygote:
             pid = procs.find(tag) or 0
             done(pid, "" if pid else f"the zygote ended (status {child.status})")
         self._on_ended()
-
-
-def start_zygote(python: str, box_tag: int, home: str) -> tuple[socket.socket, int]:
-    """Execs a zygote with a clean environment; gives its control socket and its pid.
-
-    Raises OSError when the interpreter cannot be executed.
-    """
-    environment = {key: value for key, value in os.environ.items() if _is_allowed(key)}
-    environment["HOME"] = home
-    environment["PYTHONIOENCODING"] = "utf-8:surrogateescape"
-    package_home = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-    boot = _BOOT.format(home=package_home, control=_CONTROL_FD, tag=box_tag)
-    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    null = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        inherited = {0: null, 1: 2, 2: 2, _CONTROL_FD: theirs.fileno()}
-        argv = [python, "-W", "ignore", "-c", boot]
-        pid = procs.start(argv, environment, inherited)
-    except OSError:
-        ours.close()
-        raise
-    finally:
-        os.close(null)
-        theirs.close()
-    ours.setblocking(False)
-    return ours, pid
-
-
-def _is_allowed(key: str) -> bool:
-    return key in _ALLOWED or key.startswith("LC_")

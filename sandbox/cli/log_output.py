@@ -1,0 +1,25 @@
+"""Where the log of a command goes."""
+
+import os
+from collections.abc import Mapping
+
+from sandbox.cli.talk import has_color
+from sandbox.engine.logs import Sink
+from sandbox.engine.loop import Loop
+from sandbox.engine.sinks import Outlet, make_sink
+
+__all__ = ["make_sinks"]
+
+
+def make_sinks(
+    loop: Loop, log_format: str, log_file: str | None, is_quiet: bool, environ: Mapping[str, str]
+) -> list[Sink]:
+    """To stderr, or to a file. Raises OSError when the file cannot be opened."""
+    if log_file:
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
+        fd = os.open(log_file, flags, 0o644)
+    elif is_quiet:
+        return []
+    else:
+        fd = 2
+    return [make_sink(log_format, Outlet(loop, fd), has_color(fd, environ))]
