@@ -110,10 +110,18 @@ class _OneShot:
             outcome = self._answers.pop(self._printed)
             self._printed += 1
             body = outcome.body
-            sys.stdout.buffer.write(body if body.endswith(b"\n") else body + b"\n")
+            self._print(body if body.endswith(b"\n") else body + b"\n")
             if outcome.cause is not Cause.OK:
                 self._code = self._code or exit_code(outcome)
-        sys.stdout.buffer.flush()
+
+    def _print(self, data: bytes) -> None:
+        try:
+            sys.stdout.buffer.write(data)
+            sys.stdout.buffer.flush()
+        except BrokenPipeError:
+            # Nobody reads any more: stop in good order, as for a signal.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            self._signals.append(signal.SIGPIPE)
 
     def _drain(self) -> None:
         if not self._is_draining:

@@ -1,0 +1,201 @@
+"""The whole grammar of the command line, by typer. Commands do their work in modules of their own,
+imported when they run: `fcbox ps` needs no configuration, `fcbox validate` no engine.
+"""
+
+import os
+import sys
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from sandbox.cli import exits, talk
+from sandbox.cli.events import EventError, read_events
+from sandbox.cli.options import RunOptions
+from sandbox.version import __version__
+
+__all__ = ["app", "run_app"]
+
+app = typer.Typer(
+    name="fcbox",
+    help="Runs Function Compute functions on this machine, with true instance lifecycles.",
+    epilog="Exit codes: 0 fine; 1 the function failed; 2 usage; 66 no configuration; "
+    "69 no supervisor, or port busy; 70 a bug of fcbox; 78 configuration invalid; 124 a time "
+    "limit; 125 no instance could be created; 128+n ended by signal n (130 Ctrl-C).",
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+class LogFormat(StrEnum):
+    """How log lines look."""
+
+    console = "console"
+    fc = "fc"
+    json = "json"
+
+
+class LoggerLayout(StrEnum):
+    """How logger records look."""
+
+    doc = "doc"
+    runtime = "runtime"
+
+
+Text = Annotated[
+    list[str] | None,
+    typer.Option("-e", "--event", help="An event: TEXT, @FILE, or - for stdin.", metavar="TEXT"),
+]
+Files = Annotated[
+    list[str] | None, typer.Option("-f", "--event-file", help="A file that is one event.")
+]
+Lines = Annotated[
+    str | None, typer.Option("--events", help="A file with one event a line.", metavar="FILE")
+]
+Concurrency = Annotated[
+    int, typer.Option("--concurrency", min=1, help="How many events at a time.", metavar="N")
+]
+Format = Annotated[LogFormat, typer.Option("--log-format", help="How log lines look.")]
+Layout = Annotated[
+    LoggerLayout | None, typer.Option("--logger-layout", help="How logger records look.")
+]
+LogFile = Annotated[
+    str | None, typer.Option("--log-file", help="The log goes here.", metavar="PATH")
+]
+Python = Annotated[
+    str | None,
+    typer.Option("--python", help="The interpreter to run functions with.", metavar="PATH"),
+]
+Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="No log on stderr.")]
+Verbose = Annotated[int, typer.Option("-v", "--verbose", count=True, help="Say more.")]
+ConfigOption = Annotated[
+    str | None, typer.Option("-c", "--config", help="The s.yaml.", metavar="CONFIG")
+]
+
+
+@app.callback(invoke_without_command=True)
+def _root(
+    version: Annotated[bool, typer.Option("--version", help="Show the version.")] = False,
+) -> None:
+    if version:
+        print(f"fcbox {__version__}")
+        raise typer.Exit
+
+
+@app.command()
+def run(
+    config: Annotated[
+        str | None, typer.Argument(help="The s.yaml. Default: in this directory.")
+    ] = None,
+    functions: Annotated[
+        list[str] | None, typer.Argument(help="Functions to run. Default: all.")
+    ] = None,
+    event: Text = None,
+    event_file: Files = None,
+    events: Lines = None,
+    concurrency: Concurrency = 1,
+    port: Annotated[
+        int | None,
+        typer.Option("--port", min=0, max=65535, help="Where to serve; 0 picks one."),
+    ] = None,
+    log_format: Format = LogFormat.console,
+    logger_layout: Layout = None,
+    log_file: LogFile = None,
+    python: Python = None,
+    quiet: Quiet = False,
+    verbose: Verbose = 0,
+) -> None:
+    """Run functions: serve until Ctrl-C, or invoke with the given events and exit."""
+    from sandbox.cli.run import run as run_options
+
+    options = RunOptions(
+        config,
+        tuple(functions or ()),
+        _events(event, event_file, events),
+        concurrency,
+        port,
+        log_format.value,
+        logger_layout.value if logger_layout else None,
+        log_file,
+        python,
+        quiet,
+        verbose,
+    )
+    raise typer.Exit(run_options(options))
+
+
+@app.command()
+def invoke(
+    function: Annotated[
+        str | None, typer.Argument(help="The function. Default: the only one.")
+    ] = None,
+    config: ConfigOption = None,
+    event: Text = None,
+    event_file: Files = None,
+    events: Lines = None,
+    concurrency: Concurrency = 1,
+    log_format: Format = LogFormat.console,
+    logger_layout: Layout = None,
+    log_file: LogFile = None,
+    python: Python = None,
+    quiet: Quiet = False,
+) -> None:
+    """Invoke a function: on the running supervisor of this configuration, else one-shot."""
+    from sandbox.cli.invoke import invoke as invoke_options
+
+    options = RunOptions(
+        config,
+        (function,) if function else (),
+        _events(event, event_file, events) or (b"",),
+        concurrency,
+        None,
+        log_format.value,
+        logger_layout.value if logger_layout else None,
+        log_file,
+        python,
+        quiet,
+    )
+    raise typer.Exit(invoke_options(options))
+
+
+@app.command()
+def ps(
+    is_json: Annotated[bool, typer.Option("--json", help="JSON instead of a table.")] = False,
+) -> None:
+    """List the instances of all running supervisors."""
+    from sandbox.cli.ps import ps as list_instances
+
+    raise typer.Exit(list_instances(os.environ, is_json))
+
+
+@app.command()
+def validate(
+    config: Annotated[
+        str | None, typer.Argument(help="The s.yaml. Default: in this directory.")
+    ] = None,
+) -> None:
+    """Check a configuration: all findings at once, nothing is run."""
+    from sandbox.cli.validate import validate as check
+
+    raise typer.Exit(check(config))
+
+
+def run_app() -> int:
+    """Reads sys.argv; gives the exit code."""
+    try:
+        code = app(standalone_mode=True)
+    except SystemExit as exit:
+        code = exit.code
+    return code if isinstance(code, int) else exits.INTERNAL if code else 0
+
+
+def _events(
+    texts: list[str] | None, files: list[str] | None, lines_file: str | None
+) -> tuple[bytes, ...] | None:
+    try:
+        return read_events(texts or [], files or [], lines_file)
+    except EventError as exc:
+        talk.error(str(exc))
+        sys.exit(exits.USAGE)
