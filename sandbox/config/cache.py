@@ -1,0 +1,168 @@
+"""Keeps loaded Configs, so that a second start needs neither yaml nor pydantic.
+
+    <state dir>/cache/<hash of what was asked>.json = {"inputs": [[path, kind, fingerprint], ...],
+                                                       "config": {...}}
+
+A record is used when every file that was read or looked for is as it was. It is not written when
+there were errors, and never when the result drew on the environment: what comes from there must
+not reach the disk. Whatever is wrong with a record, it is as if there were none.
+
+This module is all that a start imports on a hit: keep it light.
+"""
+
+import json
+import os
+import sys
+from _blake2 import blake2b
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sandbox.config.diagnostics import Diagnostic
+from sandbox.config.inputs import Inputs, fingerprint
+from sandbox.config.result import Config
+from sandbox.core.spec import BoxSettings, Callback, FunctionSpec
+from sandbox.version import __version__
+
+__all__ = ["cached_load"]
+
+MAX_RECORD_BYTES = 1 << 20
+MAX_RECORDS = 64
+
+_INTERPRETER_VARIABLES = ("PATH", "VIRTUAL_ENV", "PYENV_ROOT", "HOME")
+"""As in `interpreters`; a test keeps the two equal (importing it would cost a millisecond)."""
+
+
+def cached_load(
+    path: str | None = None,
+    *,
+    cwd: str,
+    environ: Mapping[str, str],
+    state_dir: str,
+    select: Sequence[str] = (),
+    python: str | None = None,
+) -> Config:
+    """Like `load`, from the record under `state_dir` when nothing has changed since."""
+    directory = os.path.join(state_dir, "cache")
+    question = [path, cwd, [environ.get(name) for name in _INTERPRETER_VARIABLES]]
+    record = os.path.join(directory, _key([*question, list(select), python]) + ".json")
+    config = _read(record)
+    if config is not None:
+        return config
+    from sandbox.config.compile import load_recorded
+
+    loaded = load_recorded(path, cwd=cwd, environ=environ, select=select, python=python)
+    if loaded.config.ok and loaded.inputs.settled and not loaded.drew_on_environment:
+        _write(record, loaded.config, loaded.inputs)
+    return loaded.config
+
+
+def _key(question: list[Any]) -> str:
+    base = getattr(sys, "_base_executable", sys.executable)
+    text = json.dumps([__version__, _code_stamp(), base, list(sys.version_info[:2]), *question])
+    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+
+
+def _code_stamp() -> int:
+    """Changes with the source of this package: a checkout keeps its version between commits."""
+    try:
+        with os.scandir(os.path.dirname(__file__)) as entries:
+            sources = (each for each in entries if each.name.endswith(".py"))
+            return max(each.stat().st_mtime_ns for each in sources)
+    except (OSError, ValueError):
+        return 0
+
+
+# --- reading ----------------------------------------------------------------------------------
+
+
+def _read(record: str) -> Config | None:
+    """The Config of a record that is whole, ours and up to date."""
+    try:
+        data = _read_own(record)
+        content = json.loads(data)
+        if all(fingerprint(path, kind) == was for path, kind, was in content["inputs"]):
+            return _config(content["config"])
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        pass
+    return None
+
+
+def _read_own(record: str) -> bytes:
+    """Only what nobody else can have written is believed: a record names a program to run."""
+    descriptor = os.open(record, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+    try:
+        status = os.fstat(descriptor)
+        if status.st_uid != os.geteuid() or status.st_mode & 0o077:
+            raise PermissionError(record)
+        return os.read(descriptor, MAX_RECORD_BYTES + 1)
+    finally:
+        os.close(descriptor)
+
+
+def _config(data: dict[str, Any]) -> Config:
+    return Config(
+        data["path"],
+        tuple(_spec(each) for each in data["specs"]),
+        BoxSettings(**data["settings"]),
+        tuple(Diagnostic(**each) for each in data["diagnostics"]),
+    )
+
+
+def _spec(data: dict[str, Any]) -> FunctionSpec:
+    hooks = {name: data[name] and Callback(**data[name]) for name in ("initializer", "pre_stop")}
+    return FunctionSpec(**{**data, **hooks})
+
+
+# --- writing ----------------------------------------------------------------------------------
+
+
+def _write(record: str, config: Config, inputs: Inputs) -> None:
+    """Writes a record whole or not at all. A cache that cannot be written is no trouble."""
+    seen = [[path, kind, was] for (path, kind), was in inputs.seen.items()]
+    text = json.dumps({"inputs": seen, "config": _data(config)})
+    temporary = f"{record}.{os.getpid()}"
+    if len(text) > MAX_RECORD_BYTES:
+        return
+    try:
+        _make_private(os.path.dirname(record))
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(text)
+        os.replace(temporary, record)
+        _prune(os.path.dirname(record))
+    except OSError:
+        pass
+
+
+def _data(config: Config) -> dict[str, Any]:
+    return {
+        "path": config.path,
+        "specs": [_spec_data(spec) for spec in config.specs],
+        "settings": config.settings._asdict(),
+        "diagnostics": [each._asdict() for each in config.diagnostics],
+    }
+
+
+def _spec_data(spec: FunctionSpec) -> dict[str, Any]:
+    hooks = {
+        "initializer": spec.initializer and spec.initializer._asdict(),
+        "pre_stop": spec.pre_stop and spec.pre_stop._asdict(),
+    }
+    return {**spec._asdict(), "environment": dict(spec.environment), **hooks}
+
+
+def _make_private(directory: str) -> None:
+    os.makedirs(directory, mode=0o700, exist_ok=True)
+    status = os.stat(directory)
+    if status.st_uid != os.geteuid():
+        raise PermissionError(directory)
+    if status.st_mode & 0o077:
+        os.chmod(directory, 0o700)
+
+
+def _prune(directory: str) -> None:
+    """Removes the oldest records (and what a killed writer left) when there are too many."""
+    with os.scandir(directory) as entries:
+        files = sorted((each.stat().st_mtime_ns, each.path) for each in entries)
+    for _, path in files[:-MAX_RECORDS]:
+        os.unlink(path)

@@ -1,0 +1,136 @@
+"""Every finding: its code, severity and texts. `{name}` is filled in by `findings.finding`.
+
+FCB1xx text and YAML, 2xx variables, 3xx the file and its keys, 4xx code and handlers,
+5xx selection and interpreters. A code is never used again for something else. Another language
+is another table of the same codes.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+__all__ = ["CATALOGUE", "Entry"]
+
+
+class Entry(NamedTuple):
+    severity: str
+    message: str
+    hint: str = ""
+
+
+def _error(message: str, hint: str = "") -> Entry:
+    return Entry("error", message, hint)
+
+
+def _warning(message: str, hint: str = "") -> Entry:
+    return Entry("warning", message, hint)
+
+
+def _note(message: str, hint: str = "") -> Entry:
+    return Entry("note", message, hint)
+
+
+CATALOGUE: dict[str, Entry] = {
+    # --- text and YAML
+    "FCB101": _error("not valid YAML: {problem}", "{advice}"),
+    "FCB102": _error("the file is larger than {limit} MB"),
+    "FCB103": _error(
+        "the file is not UTF-8: byte {byte}", "save it as UTF-8 (it may be in GBK or UTF-16 now)"
+    ),
+    "FCB104": _error("a character that may not stand here: {character}"),
+    "FCB105": _error("nested deeper than {limit} levels"),
+    "FCB106": _error(
+        "more than {limit} values once aliases and variables are written out",
+        "a file that grows like this is taken for an attack",
+    ),
+    "FCB107": _error("duplicate key '{key}', first at line {line}, column {column}"),
+    "FCB108": _error(
+        "a second YAML document begins here", "a file holds one document: split it at the '---'"
+    ),
+    "FCB109": _error("a tab where YAML wants blanks", "indent with blanks only"),
+    "FCB110": _error(
+        "unknown or unfitting tag {tag}", "quote the text if it begins with an exclamation mark"
+    ),
+    "FCB111": _error(
+        "unrendered template: {names}",
+        "this is the template of an application: `s init` fills in what stands in {{{{ }}}}",
+    ),
+    "FCB112": _error("the anchor &{anchor} holds an alias of itself"),
+    "FCB113": _error(
+        "there is no anchor &{anchor} above", "quote the text if it begins with a star"
+    ),
+    "FCB114": _error("a key must be a text, not a map or a list"),
+    "FCB115": _error("the file is empty"),
+    "FCB116": _error("<< needs a map or a list of maps"),
+    "FCB117": _error("more than {limit} %TAG lines"),
+    "FCB118": _error("the file cannot be read", "it has to be an ordinary, readable file"),
+    "FCB119": _error("there is more wrong than these {limit} findings; the rest was not read"),
+    # --- variables
+    "FCB201": _error("{what} not found", "{advice}"),
+    "FCB202": _error("a variable depends on itself: {cycle}"),
+    "FCB203": _error(
+        "env('{name}') not found",
+        "set {name} in the environment or in a .env file, or give a default: "
+        "${{env('{name}', 'default')}}",
+    ),
+    "FCB204": _error("{what} is not supported yet: {reason}"),
+    "FCB205": _error("not a valid ${{...}} expression: {problem}", "{advice}"),
+    "FCB206": _error(
+        "{what} is a map or a list: it cannot stand inside a text", "use it as the whole value"
+    ),
+    "FCB207": _error("no value: {problem}"),
+    "FCB208": _warning("{what} is known only after a deployment: left as it is"),
+    "FCB209": _warning(
+        "no account id is known: config('AccountID') gives {account_id}",
+        "set fcbox.accountId in this file",
+    ),
+    "FCB210": _error("values and variables nested deeper than {limit} levels"),
+    "FCB211": _error("unknown function {name}()", "{advice}"),
+    # --- the file and its keys
+    "FCB300": _error("the top level must be a map"),
+    "FCB301": _error(
+        "edition is {found}, it must be the text 3.0.0",
+        "write `edition: 3.0.0`; as it is, the official tool silently runs nothing",
+    ),
+    "FCB302": _error(
+        "this is an FC 2.0 file ({found}): these are not supported yet",
+        "`s cli fc3 s2tos3` of the official tool converts it",
+    ),
+    "FCB303": _error("{key} must be {expected}"),
+    "FCB304": _error("there is no Python function to run", "{advice}"),
+    "FCB305": _error("the resource name '{name}' holds a dot", "variables could not refer to it"),
+    "FCB306": _warning("unknown key '{key}'", "{advice}"),
+    "FCB307": _warning("fcbox never runs shell hooks; the official tool would have run: {what}"),
+    "FCB308": _error("{key} is not supported yet"),
+    "FCB309": _note("resource '{name}' is skipped: component {component} does not run locally"),
+    "FCB310": _warning("component {component} is taken for fc3: its props look like a function"),
+    "FCB311": _error("resource '{name}' has no {key}", "{advice}"),
+    "FCB312": _error("{key} is {found}: expected {expected}"),
+    "FCB313": _warning("no functionName: the resource's key '{name}' is used"),
+    "FCB314": _warning("{key} has no effect in fcbox"),
+    "FCB315": _warning(
+        "the cloud ignores {key} in a 3.0 file; fcbox takes it for {meant}", "write it as {meant}"
+    ),
+    "FCB316": _error("minimum of instances {least} is above the maximum {most}"),
+    "FCB317": _error("the environment variable {name} is a map or a list", "it must be a text"),
+    "FCB318": _error("'{name}' cannot be the name of an environment variable"),
+    "FCB319": _error(
+        "a command as a hook needs a custom runtime", "write `handler: file.function`"
+    ),
+    "FCB320": _error("two resources have the functionName '{name}', the first is '{first}'"),
+    "FCB321": _error("there is no template '{name}'", "{advice}"),
+    # --- code and handlers
+    "FCB401": _error("code: there is no directory {path}"),
+    "FCB402": _error("code {what} is not supported yet", "give the directory of the code"),
+    "FCB403": _error(
+        "handler '{handler}' is not of the form file.function", "for example index.handler"
+    ),
+    "FCB404": _error("handler '{handler}': there is no file {file}", "{advice}"),
+    "FCB405": _error("handler '{handler}': {file} has no {function}", "{advice}"),
+    # --- selection and interpreters
+    "FCB501": _error("no function or resource is called '{name}'", "{advice}"),
+    "FCB502": _error("'{name}' has the runtime {runtime}, and only Python runs here", "{advice}"),
+    "FCB503": _note("resource '{name}' is skipped: runtime {runtime} is not Python"),
+    "FCB504": _warning("{problem}"),
+    "FCB505": _error("{problem}", "name another interpreter with --python or fcbox.python"),
+}

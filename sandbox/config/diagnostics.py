@@ -1,0 +1,105 @@
+"""A diagnostic is data; `render` turns one into text for people.
+
+    s.yaml:7:14: error: timeout is 0: expected a whole number of seconds from 1 to 86400 [FCB312]
+          timeout: 0
+                   ^
+
+    hint: ...
+
+Kept light: the cache carries diagnostics, and a start from the cache must take milliseconds.
+"""
+
+from typing import NamedTuple
+
+__all__ = ["Diagnostic", "render"]
+
+TAB_COLUMNS = 4
+"""A tab is shown as this many blanks, so that the caret stands right in any terminal."""
+
+SNIPPET_COLUMNS = 160
+"""Longest piece of a source line that is shown; a minified file has one line of a megabyte."""
+
+_COLORS = {"error": "\033[1;31m", "warning": "\033[1;33m", "note": "\033[1;36m"}
+_BOLD, _GREEN, _RESET = "\033[1m", "\033[32m", "\033[0m"
+
+
+class Diagnostic(NamedTuple):
+    """One finding. `line` and `column` count from 1 in characters; `line` 0 means no position."""
+
+    code: str
+    severity: str
+    message: str
+    file: str = ""
+    line: int = 0
+    column: int = 0
+    source_line: str = ""
+    length: int = 1
+    hint: str = ""
+
+
+def render(diagnostic: Diagnostic, color: bool = False) -> str:
+    """The text of one diagnostic, without a newline at its end."""
+    lines = [_heading(diagnostic, color)]
+    if diagnostic.line:
+        snippet, caret = _snippet(diagnostic)
+        lines += [snippet, _paint(caret, _GREEN, color)]
+    if diagnostic.hint:
+        lines += ["", f"{_paint('hint:', _BOLD, color)} {_harmless(diagnostic.hint)}"]
+    return "\n".join(lines)
+
+
+def _heading(diagnostic: Diagnostic, color: bool) -> str:
+    place = _harmless(diagnostic.file)
+    if diagnostic.line:
+        place += f":{diagnostic.line}:{diagnostic.column}"
+    severity = _paint(f"{diagnostic.severity}:", _COLORS.get(diagnostic.severity, ""), color)
+    prefix = f"{place}: " if place else ""
+    return f"{prefix}{severity} {_harmless(diagnostic.message)} [{diagnostic.code}]"
+
+
+def _snippet(diagnostic: Diagnostic) -> tuple[str, str]:
+    """The source line (a window of it, when it is long) and the carets below it."""
+    line, start = diagnostic.source_line, max(diagnostic.column - 1, 0)
+    first = _window_start(line, start)
+    shown = ("…" if first else "") + _fitting(line[first:])
+    before = ("…" if first else "") + _shown(line[first:start])
+    marked = _fitting(line[start : start + max(diagnostic.length, 1)])
+    carets = max(1, min(_width(marked), _width(shown) - _width(before)))
+    return shown, " " * _width(before) + "^" * carets
+
+
+def _window_start(line: str, start: int) -> int:
+    """Where to begin showing `line` so that the character at `start` is in view."""
+    return 0 if start < SNIPPET_COLUMNS // 2 else start - SNIPPET_COLUMNS // 4
+
+
+def _fitting(text: str) -> str:
+    shown = _shown(text[:SNIPPET_COLUMNS])
+    return shown + "…" if len(text) > SNIPPET_COLUMNS else shown
+
+
+def _shown(text: str) -> str:
+    return _harmless(text.replace("\t", " " * TAB_COLUMNS))
+
+
+def _harmless(text: str) -> str:
+    """`text` without characters that move the cursor, change colours or reverse the line.
+
+    What is quoted comes from files and the environment: it must not drive the terminal.
+    """
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
+
+
+def _width(text: str) -> int:
+    """Columns that a terminal needs: Chinese characters take two, combining marks none."""
+    if text.isascii():
+        return len(text)
+    from unicodedata import combining, east_asian_width
+
+    return sum(0 if combining(c) else 2 if east_asian_width(c) in "WF" else 1 for c in text)
+
+
+def _paint(text: str, paint: str, color: bool) -> str:
+    return f"{paint}{text}{_RESET}" if color and paint else text

@@ -1,0 +1,306 @@
+"""Text -> tree of nodes with positions. YAML 1.2 scalars on PyYAML's event stream.
+
+The tree is composed here and not by PyYAML, for three reasons: libyaml's composer recurses in C
+and dies on deep nesting; positions of keys are needed; and aliases have to be counted before they
+are written out. The events come one by one, so a limit stops the parse where it is passed.
+
+Whatever the text, the answer is a tree, or findings, or both: never a traceback.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import yaml
+
+from sandbox.config import scalars
+from sandbox.config.findings import Findings, RefusedError, finding, whole_file
+from sandbox.config.source import Entry, Node, Source, Span
+
+__all__ = ["MAX_DEPTH", "MAX_FILE_BYTES", "MAX_NODES", "parse", "text_is_usable"]
+
+MAX_FILE_BYTES = 1 << 20
+MAX_DEPTH = 64
+MAX_NODES = 100_000
+"""Nodes of the tree with every alias written out."""
+
+MAX_TAG_DIRECTIVES = 16
+"""libyaml compares each %TAG line with all before it: 65,000 of them took 5 seconds."""
+
+_CONTROL = re.compile(
+    "[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
+)
+_UNUSABLE = re.compile("[\0\ud800-\udc7f\udd00-\udfff]")
+_PLACEHOLDER = re.compile(r"\{\{([^{}\n]{1,200})\}\}")
+_COMMENT = re.compile(r"(?:^|\s)#")
+_BLANK_START = re.compile(r"(?m)^[ \t]+(?=\r?$|#)")
+
+_TAGS = {
+    "tag:yaml.org,2002:str": (str,),
+    "tag:yaml.org,2002:int": (int,),
+    "tag:yaml.org,2002:float": (int, float),
+    "tag:yaml.org,2002:bool": (bool,),
+    "tag:yaml.org,2002:null": (type(None),),
+    "!": (str,),
+}
+_COLLECTION_TAGS = {"tag:yaml.org,2002:seq", "tag:yaml.org,2002:map", "!"}
+
+_SYNTAX_HINTS = {
+    "mapping values are not allowed": "a text that contains ': ' needs quotes around it",
+    "cannot start any token": "a text that begins with @, ` or % needs quotes around it",
+    "did not find expected key": "check that the indentation fits the lines above",
+    "unexpected end of stream": "a quote or bracket is opened here and never closed",
+}
+
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+def parse(data: bytes, file: str, findings: Findings) -> Node | None:
+    """The tree of one YAML document; None, and at least one finding, when there is none."""
+    try:
+        source = _guarded(data, file)
+        try:
+            return _composed(source, findings)
+        except _TabError:
+            return _composed_without_blank_tabs(source, findings)
+    except RefusedError as refusal:
+        findings.close(refusal)
+        return None
+
+
+def text_is_usable(text: str) -> bool:
+    """False for text that no path, environment variable or terminal can take."""
+    return _UNUSABLE.search(text) is None
+
+
+# --- guards, before any YAML is read ---------------------------------------------------------
+
+
+def _guarded(data: bytes, file: str) -> Source:
+    if len(data) > MAX_FILE_BYTES:
+        raise RefusedError(finding("FCB102", None, limit=MAX_FILE_BYTES >> 20))
+    source = Source(file, _decoded(data, file))
+    _refuse_control_characters(source)
+    if source.text.count("\n%TAG") + source.text.startswith("%TAG") > MAX_TAG_DIRECTIVES:
+        raise RefusedError(finding("FCB117", whole_file(source), limit=MAX_TAG_DIRECTIVES))
+    _refuse_placeholders(source)
+    return source
+
+
+def _decoded(data: bytes, file: str) -> str:
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        # utf-8-sig counts from after the byte order mark.
+        body = data.removeprefix(b"\xef\xbb\xbf")
+        source = Source(file, body.decode("utf-8", "replace"))
+        offset = len(body[: error.start].decode("utf-8", "replace"))
+        at = Span(source, offset, offset + 1)
+        raise RefusedError(finding("FCB103", at, byte=f"0x{body[error.start]:02x}")) from None
+
+
+def _refuse_control_characters(source: Source) -> None:
+    match = _CONTROL.search(source.text)
+    if match:
+        at = Span(source, match.start(), match.end())
+        raise RefusedError(finding("FCB104", at, character=f"U+{ord(match.group()):04X}"))
+
+
+def _refuse_placeholders(source: Source) -> None:
+    """Placeholders are looked for in the text: as YAML, `{{ x }}` is a map in a map."""
+    found = list(_placeholders(source)) if "{{" in source.text else []
+    if found:
+        names = dict.fromkeys(at.text.strip("{} \t-") for at in found)
+        raise RefusedError(finding("FCB111", found[0], names=", ".join(names)))
+
+
+def _placeholders(source: Source) -> Iterator[Span]:
+    start = 0
+    for line in source.text.split("\n"):
+        for match in _PLACEHOLDER.finditer(_without_comment(line)) if "{{" in line else ():
+            if match.group(1).strip(" \t-")[:1].isalpha():
+                yield Span(source, start + match.start(), start + match.end())
+        start += len(line) + 1
+
+
+def _without_comment(line: str) -> str:
+    """A `#` behind a quote may belong to a text, and then what follows it counts."""
+    match = _COMMENT.search(line)
+    quoted = match is None or "'" in line[: match.start()] or '"' in line[: match.start()]
+    return line if match is None or quoted else line[: match.start()]
+
+
+# --- the parser's troubles, in our words ------------------------------------------------------
+
+
+class _TabError(Exception):
+    def __init__(self, at: Span) -> None:
+        super().__init__()
+        self.at = at
+
+
+def _composed(source: Source, findings: Findings) -> Node:
+    try:
+        return _Composer(source, findings).document()
+    except yaml.MarkedYAMLError as error:
+        raise _syntax_trouble(source, error) from None
+    except (yaml.YAMLError, ValueError, OverflowError) as error:
+        # Without libyaml, escapes and version numbers beyond all bounds raise the last two.
+        raise RefusedError(
+            finding("FCB101", whole_file(source), problem=error, advice="")
+        ) from None
+
+
+def _syntax_trouble(source: Source, error: yaml.MarkedYAMLError) -> Exception:
+    problem = error.problem or error.context or "unknown trouble"
+    mark = error.problem_mark or error.context_mark
+    if "end of stream" in problem and error.context_mark:
+        mark = error.context_mark
+    offset = min(mark.index, len(source.text)) if mark else 0
+    at = Span(source, offset, offset + 1)
+    if source.text[offset : offset + 1] == "\t":
+        return _TabError(at)
+    hints = (hint for part, hint in _SYNTAX_HINTS.items() if part in problem)
+    return RefusedError(finding("FCB101", at, problem=problem, advice=next(hints, "")))
+
+
+def _composed_without_blank_tabs(source: Source, findings: Findings) -> Node:
+    """Tabs before a comment or on an empty line are legal in YAML 1.2 and refused by libyaml."""
+    text = _BLANK_START.sub(lambda match: " " * len(match.group()), source.text)
+    try:
+        return _composed(Source(source.file, text), findings)
+    except _TabError as tab:
+        raise RefusedError(finding("FCB109", tab.at)) from None
+
+
+# --- events -> nodes --------------------------------------------------------------------------
+
+
+class _Composer:
+    """Composes the only document of a stream. Recursion is bounded by MAX_DEPTH."""
+
+    def __init__(self, source: Source, findings: Findings) -> None:
+        self._source = source
+        self._findings = findings
+        self._events: Iterator[Any] = yaml.parse(source.text, Loader=_LOADER)
+        self._anchors: dict[str, Node | None] = {}
+        """None: the anchor's node is still being composed."""
+        self._left = MAX_NODES
+
+    def document(self) -> Node:
+        next(self._events)  # the start of the stream
+        if isinstance(next(self._events), yaml.StreamEndEvent):
+            raise RefusedError(finding("FCB115", whole_file(self._source)))
+        root = self._node(next(self._events), 0)
+        next(self._events)  # the end of the document
+        after = next(self._events)
+        if not isinstance(after, yaml.StreamEndEvent):
+            raise RefusedError(finding("FCB108", self._span(after)))
+        return root
+
+    def _span(self, event: Any) -> Span:
+        start: int = event.start_mark.index
+        return Span(self._source, start, max(event.end_mark.index, start + 1))
+
+    def _charge(self, weight: int, at: Span) -> None:
+        self._left -= weight
+        if self._left < 0:
+            raise RefusedError(finding("FCB106", at, limit=MAX_NODES))
+
+    def _node(self, event: Any, depth: int) -> Node:
+        at = self._span(event)
+        if isinstance(event, yaml.AliasEvent):
+            return self._alias(event, at)
+        if depth > MAX_DEPTH:
+            raise RefusedError(finding("FCB105", at, limit=MAX_DEPTH))
+        self._charge(1, at)
+        if event.anchor:
+            self._anchors[event.anchor] = None
+        node = self._content(event, at, depth)
+        if event.anchor:
+            self._anchors[event.anchor] = node
+        return node
+
+    def _content(self, event: Any, at: Span, depth: int) -> Node:
+        if isinstance(event, yaml.ScalarEvent):
+            return Node(self._scalar(event, at), at)
+        if event.tag is not None and event.tag not in _COLLECTION_TAGS:
+            self._findings.add("FCB110", at, tag=event.tag)
+        if isinstance(event, yaml.SequenceStartEvent):
+            return self._sequence(at, depth)
+        return self._mapping(at, depth)
+
+    def _alias(self, event: Any, at: Span) -> Node:
+        node = self._anchors.get(event.anchor)
+        if node is None:
+            self._findings.add("FCB112" if event.anchor in self._anchors else "FCB113", at,
+                         anchor=event.anchor)  # fmt: skip
+            return Node(None, at)
+        self._charge(node.weight, at)
+        return node
+
+    def _scalar(self, event: Any, at: Span) -> scalars.Scalar:
+        text: str = event.value
+        if not text_is_usable(text):
+            self._findings.add("FCB104", at, character=f"U+{ord(_UNUSABLE.findall(text)[0]):04X}")
+            return None
+        if event.tag is None:
+            return scalars.resolve(text) if event.implicit[0] else text
+        return self._tagged(text, event.tag, at)
+
+    def _tagged(self, text: str, tag: str, at: Span) -> scalars.Scalar:
+        types = _TAGS.get(tag)
+        value = text if types == (str,) else scalars.resolve(text)
+        if types is None or type(value) not in types:
+            self._findings.add("FCB110", at, tag=tag)
+        return value
+
+    def _sequence(self, at: Span, depth: int) -> Node:
+        items = []
+        while not isinstance(event := next(self._events), yaml.SequenceEndEvent):
+            items.append(self._node(event, depth + 1))
+        return Node(tuple(items), at, 1 + sum(item.weight for item in items))
+
+    def _mapping(self, at: Span, depth: int) -> Node:
+        entries: dict[str, Entry] = {}
+        merged: list[Node] = []
+        while not isinstance(event := next(self._events), yaml.MappingEndEvent):
+            key = self._key(event, depth)
+            node = self._node(next(self._events), depth + 1)
+            if key == "<<" and isinstance(event, yaml.ScalarEvent) and event.implicit[0]:
+                merged.append(node)
+            elif key is not None:
+                self._enter(entries, key, Entry(self._span(event), node))
+        self._merge(entries, merged)
+        return Node(entries, at, 1 + sum(entry.node.weight for entry in entries.values()))
+
+    def _key(self, event: Any, depth: int) -> str | None:
+        """The key's text, or None (and a finding) when it is not a scalar."""
+        node = self._node(event, depth + 1)
+        if isinstance(event, yaml.ScalarEvent):
+            return text if isinstance(text := node.value, str) else str(event.value)
+        if isinstance(node.value, str):  # an alias of a text
+            return node.value
+        self._findings.add("FCB114", self._span(event))
+        return None
+
+    def _enter(self, entries: dict[str, Entry], key: str, entry: Entry) -> None:
+        if key in entries:
+            first = entries[key].key
+            line, column = first.source.position(first.start)
+            self._findings.add("FCB107", entry.key, key=key, line=line, column=column)
+        else:
+            entries[key] = entry
+
+    def _merge(self, entries: dict[str, Entry], merged: list[Node]) -> None:
+        """`<<`: own keys win, then the first map that has the key."""
+        for node in merged:
+            maps = node.value if isinstance(node.value, tuple) else (node,)
+            for each in maps:
+                if isinstance(each.value, dict):
+                    for key, entry in each.value.items():
+                        entries.setdefault(key, entry)
+                else:
+                    self._findings.add("FCB116", each.span)

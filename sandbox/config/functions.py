@@ -1,0 +1,202 @@
+"""The functions of `${name(...)}`: one table. A function gets values and gives a node's value.
+
+To add one: write it below, enter it in FUNCTIONS. What the official tool has and fcbox has not is
+in UNSUPPORTED, with the reason, so that nobody takes it for a typing error.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from sandbox.config import scalars
+from sandbox.config.document import MAX_DEPTH, MAX_FILE_BYTES, parse, text_is_usable
+from sandbox.config.dotenv import Environment
+from sandbox.config.findings import Findings
+from sandbox.config.inputs import Inputs
+from sandbox.config.source import Entry, Node, Span, Value
+
+__all__ = [
+    "FUNCTIONS",
+    "UNSUPPORTED",
+    "CallError",
+    "Function",
+    "FunctionCall",
+    "Surroundings",
+    "weighed",
+]
+
+PLACEHOLDER_ACCOUNT_ID = "1234567890123456"
+ACCOUNT_ID_VARIABLES = ("FC_ACCOUNT_ID", "ALIBABA_CLOUD_ACCOUNT_ID", "AccountID")
+
+_UNUSABLE_TEXT = "the text holds a NUL or half a character"
+
+UNSUPPORTED = {
+    "regex": "it is for the keys of actions only",
+    "git": "it would run a program",
+}
+
+
+class CallError(Exception):
+    """A call has no value; `code` and `fields` make the finding."""
+
+    def __init__(self, code: str, **fields: object) -> None:
+        super().__init__(code)
+        self.code = code
+        self.fields = fields
+
+
+class Surroundings(NamedTuple):
+    """What functions may look at. `account_id` is the value of `fcbox.accountId`, or empty."""
+
+    directory: str
+    account_id: str
+    environment: Environment
+    inputs: Inputs
+    findings: Findings
+
+
+class FunctionCall(NamedTuple):
+    """One call, at `at`. Arguments are resolved when they are asked for: a default that cannot
+    be resolved does no harm while it is not needed."""
+
+    arguments: Sequence[Callable[[], Value]]
+    at: Span
+    around: Surroundings
+
+    def text(self) -> str:
+        """The first argument as text, as JavaScript would print it."""
+        value = self.arguments[0]()
+        if isinstance(value, str | int | float):
+            return scalars.js_text(value)
+        raise CallError("FCB207", problem="the argument must be a text")
+
+    def path(self) -> str:
+        return os.path.normpath(os.path.join(self.around.directory, self.text()))
+
+
+def _env(call: FunctionCall) -> Value:
+    name = call.text()
+    value = call.around.environment.get(name)
+    if value:
+        return value
+    if len(call.arguments) < 2:
+        raise CallError("FCB203", name=name)
+    return call.arguments[1]()
+
+
+def _config(call: FunctionCall) -> Value:
+    name = call.text()
+    if name != "AccountID":
+        raise CallError("FCB204", what=f"config('{name}')", reason="credentials are never read")
+    if call.around.account_id:
+        return call.around.account_id
+    found = (call.around.environment.get(name) for name in ACCOUNT_ID_VARIABLES)
+    account_id = next(filter(None, found), "")
+    if not account_id:
+        call.around.findings.add("FCB209", call.at, account_id=PLACEHOLDER_ACCOUNT_ID)
+    return account_id or PLACEHOLDER_ACCOUNT_ID
+
+
+def _file(call: FunctionCall) -> Value:
+    path = call.path()
+    data = call.around.inputs.read(path, MAX_FILE_BYTES)
+    if data is None:
+        raise CallError("FCB207", problem=f"there is no readable file {path}")
+    if len(data) > MAX_FILE_BYTES:
+        raise CallError("FCB207", problem=f"{path} is larger than {MAX_FILE_BYTES >> 20} MB")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise CallError("FCB207", problem=f"{path} is not UTF-8") from None
+
+
+def _path(call: FunctionCall) -> Value:
+    path = call.path()
+    if call.around.inputs.is_directory(path) or call.around.inputs.is_file(path):
+        return path
+    raise CallError("FCB207", problem=f"{path} does not exist")
+
+
+def _str(call: FunctionCall) -> Value:
+    return call.text()
+
+
+def _base64(call: FunctionCall) -> Value:
+    return base64.b64encode(call.text().encode("utf-8", "surrogateescape")).decode("ascii")
+
+
+def _json(call: FunctionCall) -> Value:
+    try:
+        plain = json.loads(call.text(), parse_int=scalars.resolve)
+        return _value_of(plain, call.at, MAX_DEPTH)
+    except (ValueError, RecursionError) as error:
+        raise CallError("FCB207", problem=f"not valid JSON: {error}") from None
+
+
+def _value_of(plain: object, at: Span, levels: int) -> Value:
+    """A node's value of JSON data; every node in it stands where the call stands."""
+    if isinstance(plain, dict | list) and not levels:
+        raise ValueError(f"nested deeper than {MAX_DEPTH} levels")
+    if isinstance(plain, dict):
+        return {str(k): Entry(at, _node_of(v, at, levels - 1)) for k, v in plain.items()}
+    if isinstance(plain, list):
+        return tuple(_node_of(item, at, levels - 1) for item in plain)
+    if isinstance(plain, str) and not text_is_usable(plain):
+        raise ValueError(_UNUSABLE_TEXT)
+    return plain if isinstance(plain, str | int | float) else None
+
+
+def _node_of(plain: object, at: Span, levels: int) -> Node:
+    return weighed(_value_of(plain, at, levels), at)
+
+
+def weighed(value: Value, at: Span) -> Node:
+    """A node whose weight is counted from its direct parts."""
+    if isinstance(value, tuple):
+        return Node(value, at, 1 + sum(item.weight for item in value))
+    if isinstance(value, dict):
+        return Node(value, at, 1 + sum(entry.node.weight for entry in value.values()))
+    return Node(value, at)
+
+
+def _yaml(call: FunctionCall) -> Value:
+    inner = Findings()
+    node = parse(call.text().encode("utf-8", "replace"), "", inner)
+    if node is None or inner.items:
+        first = inner.items[0]
+        raise CallError("FCB207", problem=f"line {first.line}: {first.message}")
+    return node.value
+
+
+def _usable(function: Callable[[FunctionCall], Value]) -> Callable[[FunctionCall], Value]:
+    """Text from outside may hold what no path and no environment variable can take."""
+
+    def checked(call: FunctionCall) -> Value:
+        value = function(call)
+        if isinstance(value, str) and not text_is_usable(value):
+            raise CallError("FCB207", problem=_UNUSABLE_TEXT)
+        return value
+
+    return checked
+
+
+class Function(NamedTuple):
+    run: Callable[[FunctionCall], Value]
+    least: int = 1
+    most: int = 1
+
+
+FUNCTIONS: dict[str, Function] = {
+    "env": Function(_usable(_env), most=2),
+    "config": Function(_usable(_config)),
+    "file": Function(_usable(_file)),
+    "path": Function(_path),
+    "str": Function(_str),
+    "base64": Function(_base64),
+    "json": Function(_json),
+    "yaml": Function(_yaml),
+}

@@ -1,0 +1,168 @@
+"""The grammar of `${...}`: text -> parts, by recursive descent. Nothing is ever evaluated as code.
+
+    template   = { text | "${" expression "}" }
+    expression = reference | call
+    reference  = name { "." segment }
+    call       = name "(" [ argument { "," argument } ] ")" { "." segment }
+    argument   = quoted text | number | call | reference | bare word
+
+A `${` with no `}` after it is text, as for the official tool. What stands in braces and does not
+fit the grammar is a GrammarError, with a hint where the intention can be guessed.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from sandbox.config import scalars
+
+__all__ = ["Call", "Expression", "GrammarError", "Literal", "Reference", "parse_template"]
+
+MAX_CALL_DEPTH = 16
+
+_NAME = re.compile(r"[^\W\d][\w-]*")
+_SEGMENT = re.compile(r"[\w$-]+")
+_NUMBER = re.compile(r"-?\d+(\.\d+)?(?=\s*[,)])")
+_QUOTED = re.compile(r"""'([^']*)'|"([^"]*)\"""")
+_BLANKS = re.compile(r"\s*")
+
+_HINTS = {
+    "[": "write ${vars.list.0} or ${vars.map.key}: brackets are not supported",
+    "(": "methods cannot be called; only the functions env, config, file, path and the like",
+    "|": "the official tool has no operators; env('X', 'default') gives a default",
+    "?": "the official tool has no operators; env('X', 'default') gives a default",
+}
+
+
+class Literal(NamedTuple):
+    value: str | int | float
+
+
+class Reference(NamedTuple):
+    path: tuple[str, ...]
+
+
+class Call(NamedTuple):
+    name: str
+    arguments: tuple[Argument, ...]
+    tail: tuple[str, ...]
+
+
+class Expression(NamedTuple):
+    """One `${...}`: what it means, and how it was written."""
+
+    root: Call | Reference
+    text: str
+
+
+Argument = Literal | Call | Reference
+
+
+class GrammarError(Exception):
+    """`problem` at `offset` of the template; `hint` may be empty."""
+
+    def __init__(self, problem: str, offset: int, hint: str = "") -> None:
+        super().__init__(problem)
+        self.problem = problem
+        self.offset = offset
+        self.hint = hint
+
+
+def parse_template(text: str) -> list[str | Expression]:
+    """The parts of a scalar's text. One part that is an Expression: the value keeps its type."""
+    if "<%" in text and "%>" in text[text.index("<%") :]:
+        raise GrammarError("<% %> is not supported", text.index("<%"), "write ${...}")
+    parts: list[str | Expression] = []
+    position = 0
+    while (start := text.find("${", position)) >= 0 and text.find("}", start) >= 0:
+        if start > position:
+            parts.append(text[position:start])
+        parser = _Parser(text, start + 2)
+        root = parser.expression()
+        parts.append(Expression(root, text[start : parser.position]))
+        position = parser.position
+    if position < len(text):
+        parts.append(text[position:])
+    return parts
+
+
+class _Parser:
+    """Parses one expression that begins at `position`; stops behind its closing brace."""
+
+    def __init__(self, text: str, position: int) -> None:
+        self._text = text
+        self.position = position
+
+    def expression(self) -> Call | Reference:
+        root = self._operand(0)
+        self._skip_blanks()
+        if not self._take("}"):
+            raise self._unexpected()
+        return root
+
+    def _operand(self, depth: int) -> Call | Reference:
+        self._skip_blanks()
+        name = self._match(_NAME)
+        if name is None:
+            raise self._unexpected()
+        if not self._take("("):
+            return Reference((name, *self._tail()))
+        if depth >= MAX_CALL_DEPTH:
+            raise GrammarError(f"more than {MAX_CALL_DEPTH} calls in each other", self.position)
+        return Call(name, self._arguments(depth + 1), self._tail())
+
+    def _tail(self) -> tuple[str, ...]:
+        segments = []
+        while self._take("."):
+            segment = self._match(_SEGMENT)
+            if segment is None:
+                raise self._unexpected()
+            segments.append(segment)
+        return tuple(segments)
+
+    def _arguments(self, depth: int) -> tuple[Argument, ...]:
+        arguments: list[Argument] = []
+        self._skip_blanks()
+        if self._take(")"):
+            return ()
+        while True:
+            arguments.append(self._argument(depth))
+            self._skip_blanks()
+            if self._take(")"):
+                return tuple(arguments)
+            if not self._take(","):
+                raise self._unexpected()
+
+    def _argument(self, depth: int) -> Argument:
+        self._skip_blanks()
+        quoted = _QUOTED.match(self._text, self.position)
+        if quoted:
+            self.position = quoted.end()
+            return Literal(quoted.group(1) if quoted.group(2) is None else quoted.group(2))
+        number = self._match(_NUMBER)
+        if number is not None:
+            value = scalars.resolve(number)
+            return Literal(value if isinstance(value, int | float) else number)
+        return self._operand(depth)
+
+    def _skip_blanks(self) -> None:
+        self._match(_BLANKS)
+
+    def _match(self, pattern: re.Pattern[str]) -> str | None:
+        match = pattern.match(self._text, self.position)
+        if match is None:
+            return None
+        self.position = match.end()
+        return match.group()
+
+    def _take(self, char: str) -> bool:
+        if not self._text.startswith(char, self.position):
+            return False
+        self.position += 1
+        return True
+
+    def _unexpected(self) -> GrammarError:
+        char = self._text[self.position : self.position + 1]
+        found = f"unexpected {char!r}" if char else "it ends too early"
+        return GrammarError(found, self.position, _HINTS.get(char, ""))

@@ -1,0 +1,136 @@
+"""Looks a handler up in the code directory by reading it; no user code runs.
+
+`file.function` splits at its last dot; `pkg.sub.main.h` and `pkg/sub/main.h` are both
+`pkg/sub/main.py`. A finding is made only where the absence is certain: names can come from star
+imports, a module's `__getattr__`, exec and the like, and code may be written for a Python whose
+syntax the running one does not know.
+"""
+
+from __future__ import annotations
+
+import ast
+import os
+import warnings
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from sandbox.config.findings import near
+from sandbox.config.inputs import Inputs
+
+__all__ = ["Fault", "find_handler", "module_names", "split_handler"]
+
+MAX_SOURCE_BYTES = 4 << 20
+MAX_FILES_LISTED = 2000
+
+_DYNAMIC_NAMES = {
+    "exec", "eval", "globals", "locals", "vars", "setattr", "__import__", "import_module",
+}  # fmt: skip
+_DYNAMIC_ATTRIBUTES = {"__dict__", "modules", "import_module", "exec_module", "__setattr__"}
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+
+
+class Fault(NamedTuple):
+    """Why a handler cannot be found: the code of the finding, and what fills its texts."""
+
+    code: str
+    fields: dict[str, str]
+
+
+def split_handler(handler: str) -> tuple[str, str] | None:
+    """("pkg/sub/main.py", "h") for "pkg.sub.main.h"; None when it has no such form."""
+    module, dot, function = handler.rpartition(".")
+    parts = module.replace("/", ".").split(".")
+    if not dot or not function.isidentifier() or not all(parts) or "\0" in handler:
+        return None
+    return "/".join(parts) + ".py", function
+
+
+def find_handler(handler: str, code_dir: str, inputs: Inputs) -> Fault | None:
+    """None when the handler is there, or may be."""
+    split = split_handler(handler)
+    if split is None:
+        return Fault("FCB403", {"handler": handler})
+    file, function = split
+    path = os.path.join(code_dir, file)
+    if not inputs.is_file(path):
+        advice = near(file, _python_files(code_dir))
+        return Fault("FCB404", {"handler": handler, "file": file, "advice": advice})
+    data = inputs.read(path, MAX_SOURCE_BYTES)
+    names = module_names(data) if data and len(data) <= MAX_SOURCE_BYTES else None
+    if data == b"":
+        names = set()
+    if names is None or function in names:
+        return None
+    advice = near(function, sorted(name for name in names if not name.startswith("__")))
+    fields = {"handler": handler, "file": file, "function": function, "advice": advice}
+    return Fault("FCB405", fields)
+
+
+def _python_files(code_dir: str) -> list[str]:
+    """Files that could be meant, for a finding; the search ends early in a large tree."""
+    found: list[str] = []
+    for directory, folders, names in os.walk(code_dir):
+        folders[:] = sorted(name for name in folders if not name.startswith((".", "__")))
+        relative = os.path.relpath(directory, code_dir)
+        found += [
+            os.path.normpath(os.path.join(relative, name))
+            for name in sorted(names)
+            if name.endswith(".py")
+        ]
+        if len(found) > MAX_FILES_LISTED:
+            break
+    return found[:MAX_FILES_LISTED]
+
+
+def module_names(source: bytes) -> set[str] | None:
+    """The names that a module binds at its top level; None when that cannot be told."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about the user's escapes; not ours to print
+            tree = ast.parse(source)
+        nodes = list(ast.walk(tree))
+        if any(map(_is_dynamic, nodes)):
+            return None
+        names = {name for node in _module_level(tree) for name in _bound(node)}
+        return None if "__getattr__" in names else names | _declared_global(nodes)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+
+
+def _is_dynamic(node: ast.AST) -> bool:
+    if isinstance(node, ast.ImportFrom):
+        return any(alias.name == "*" for alias in node.names)
+    if isinstance(node, ast.Name):
+        return node.id in _DYNAMIC_NAMES
+    return isinstance(node, ast.Attribute) and node.attr in _DYNAMIC_ATTRIBUTES
+
+
+def _module_level(tree: ast.AST) -> Iterator[ast.AST]:
+    """All nodes outside the bodies of functions and classes."""
+    waiting = [tree]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        if not isinstance(node, (*_FUNCTIONS, ast.ClassDef)):
+            waiting.extend(ast.iter_child_nodes(node))
+        else:
+            # Decorators and defaults run at module level, and may hold `:=`.
+            waiting.extend(getattr(node, "decorator_list", []))
+
+
+def _bound(node: ast.AST) -> Iterator[str]:
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        yield node.name
+    elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+        yield node.id
+    elif isinstance(node, ast.alias):
+        yield node.asname or node.name.partition(".")[0]
+    elif isinstance(node, ast.MatchAs | ast.MatchStar | ast.ExceptHandler) and node.name:
+        yield node.name
+    elif isinstance(node, ast.MatchMapping) and node.rest:
+        yield node.rest
+
+
+def _declared_global(nodes: list[ast.AST]) -> set[str]:
+    """What functions and classes declare global, they may bind."""
+    return {name for node in nodes if isinstance(node, ast.Global) for name in node.names}

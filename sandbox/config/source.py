@@ -1,0 +1,88 @@
+"""Text of a file with positions, and the nodes that are made from it.
+
+A span is two offsets into the text. Lines and columns are worked out when a finding needs them,
+by the rules of editors (a line ends at a newline) and not of YAML 1.1 (where U+2028 ends one).
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from typing import Final, NamedTuple
+
+__all__ = ["BROKEN", "Broken", "Entry", "Node", "Source", "Span", "Value", "node_at"]
+
+
+class Source:
+    """The text of one file; `file` is the name that diagnostics show."""
+
+    def __init__(self, file: str, text: str) -> None:
+        self.file = file
+        self.text = text
+        self._starts = [0, *(match.end() for match in re.finditer("\n", text))]
+
+    def position(self, offset: int) -> tuple[int, int]:
+        """Line and column, both from 1, of a character."""
+        line = bisect_right(self._starts, offset)
+        return line, offset - self._starts[line - 1] + 1
+
+    def line(self, number: int) -> str:
+        start = self._starts[number - 1]
+        end = self._starts[number] if number < len(self._starts) else len(self.text)
+        return self.text[start:end].rstrip("\r\n")
+
+
+class Span(NamedTuple):
+    source: Source
+    start: int
+    end: int
+
+    @property
+    def text(self) -> str:
+        return self.source.text[self.start : self.end]
+
+    def find(self, text: str, start: int) -> int:
+        """Where `text` stands in this span, at or after the offset `start`; -1 if nowhere."""
+        return self.source.text.find(text, start, self.end)
+
+
+class Broken:
+    """The value of a node whose variables could not be resolved.
+
+    The finding is already made; whoever meets this value stays quiet.
+    """
+
+
+BROKEN: Final = Broken()
+
+
+class Node(NamedTuple):
+    """A value and where it stands. `weight` is the number of nodes when all aliases are
+    written out, which is what walking over the tree costs."""
+
+    value: Value
+    span: Span
+    weight: int = 1
+
+
+class Entry(NamedTuple):
+    """One entry of a map: where its key stands, and its node."""
+
+    key: Span
+    node: Node
+
+
+Value = None | bool | int | float | str | tuple[Node, ...] | dict[str, Entry] | Broken
+
+
+def node_at(root: Node, path: tuple[str | int, ...]) -> Node:
+    """The node at `path`, or the last one on the way there that exists."""
+    node = root
+    for step in path:
+        if isinstance(node.value, dict) and step in node.value:
+            node = node.value[str(step)].node
+        elif isinstance(node.value, tuple) and isinstance(step, int) and step < len(node.value):
+            node = node.value[step]
+        else:
+            break
+    return node

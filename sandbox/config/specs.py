@@ -1,0 +1,216 @@
+"""The props of one resource -> FunctionSpec."""
+
+from __future__ import annotations
+
+import os
+from typing import NamedTuple
+
+from sandbox.config import scalars
+from sandbox.config.document import text_is_usable
+from sandbox.config.findings import Findings
+from sandbox.config.handlers import find_handler
+from sandbox.config.inputs import Inputs
+from sandbox.config.models import FC2_KEYS, LOCAL_TRIGGERS, BoxFunction, Hook, Props
+from sandbox.config.source import BROKEN, Node, Span
+from sandbox.config.validation import child, is_broken, validated
+from sandbox.core.spec import Callback, FunctionSpec
+
+__all__ = ["Resource", "make_spec"]
+
+DEFAULT_HOOK_TIMEOUT_S = 3.0
+DEFAULT_IDLE_TIMEOUT_S = 180.0
+
+
+class Resource(NamedTuple):
+    """One fc3 resource with a Python runtime. `props` is resolved; `key_at` is where its key is."""
+
+    key: str
+    key_at: Span
+    props: Node
+
+
+def make_spec(
+    resource: Resource,
+    box: dict[str, BoxFunction],
+    directory: str,
+    inputs: Inputs,
+    findings: Findings,
+) -> FunctionSpec:
+    """The spec, complete but for its interpreter. All that is wrong is reported; the caller
+    uses the spec only when nothing was."""
+    return _Maker(resource, directory, inputs, findings).spec(box)
+
+
+class _Maker:
+    def __init__(
+        self, resource: Resource, directory: str, inputs: Inputs, findings: Findings
+    ) -> None:
+        self._resource = resource
+        self._node = resource.props
+        self._props = validated(resource.props, Props, "", findings)
+        self._directory = directory
+        self._inputs = inputs
+        self._findings = findings
+
+    def spec(self, box: dict[str, BoxFunction]) -> FunctionSpec:
+        props, name = self._props, self._name()
+        code_dir = self._code_dir()
+        own = box.get(name) or box.get(self._resource.key) or BoxFunction()
+        spec = FunctionSpec(
+            name=name,
+            handler=self._handler(code_dir),
+            code_dir=code_dir,
+            runtime=props.runtime or "",
+            resource=self._resource.key,
+            timeout_s=props.timeout,
+            memory_mb=props.memory_size,
+            environment=self._environment(),
+            initializer=self._initializer(code_dir),
+            pre_stop=self._pre_stop(code_dir),
+            region=props.region,
+        )
+        self._warn_without_effect()
+        return self._with_instances(spec, own)
+
+    def _name(self) -> str:
+        key = self._resource.key
+        if self._props.function_name is None and child(self._node, "functionName") is None:
+            self._findings.add("FCB313", self._resource.key_at, name=key)
+        return self._props.function_name or key
+
+    # --- code and handlers --------------------------------------------------------------------
+
+    def _code_dir(self) -> str:
+        """The absolute code directory, or empty (and a finding) when there is none."""
+        node = child(self._node, "code")
+        at = child(node, "src") or node
+        if at is None or is_broken(at):
+            self._report_missing("code", node)
+            return ""
+        if not isinstance(at.value, str):
+            what = "without src (in OSS)" if isinstance(at.value, dict) else "of this kind"
+            self._findings.add("FCB402", at.span, what=what)
+            return ""
+        return self._existing_directory(at.value, at.span)
+
+    def _existing_directory(self, given: str, at: Span) -> str:
+        path = os.path.normpath(os.path.join(self._directory, given))
+        if given.lower().endswith((".zip", ".jar", ".war")) and not self._inputs.is_directory(path):
+            self._findings.add("FCB402", at, what="as an archive")
+            return ""
+        if not self._inputs.is_directory(path):
+            self._findings.add("FCB401", at, path=path)
+            return ""
+        return path
+
+    def _handler(self, code_dir: str) -> str:
+        node = child(self._node, "handler")
+        if node is None:
+            self._report_missing("handler", None)
+        self._check_handler(node, code_dir)
+        return self._props.handler or ""
+
+    def _check_handler(self, node: Node | None, code_dir: str) -> None:
+        """Without a code directory only the form can be checked; that finding comes first."""
+        if node is None or not isinstance(node.value, str) or not code_dir:
+            return
+        fault = find_handler(node.value, code_dir, self._inputs)
+        if fault:
+            self._findings.add(fault.code, node.span, **fault.fields)
+
+    def _report_missing(self, key: str, node: Node | None) -> None:
+        if node is None:
+            self._findings.add(
+                "FCB311", self._resource.key_at, name=self._resource.key, key=key, advice=""
+            )
+
+    # --- hooks --------------------------------------------------------------------------------
+
+    def _initializer(self, code_dir: str) -> Callback | None:
+        lifecycle = self._props.instance_lifecycle_config
+        current = lifecycle.initializer if lifecycle else None
+        old = self._old_initializer(code_dir)
+        return self._hook("initializer", current, code_dir) or old
+
+    def _old_initializer(self, code_dir: str) -> Callback | None:
+        """The keys of FC 2.0: the user of such a file means an Initializer, so it gets one."""
+        for key in sorted(FC2_KEYS):
+            self._warn_old_key(key)
+        handler = self._props.initializer
+        if handler is None:
+            return None
+        self._check_handler(child(self._node, "initializer"), code_dir)
+        return Callback(handler, self._props.initialization_timeout or DEFAULT_HOOK_TIMEOUT_S)
+
+    def _warn_old_key(self, key: str) -> None:
+        if child(self._node, key) is not None and isinstance(self._node.value, dict):
+            leaf = "handler" if key == "initializer" else "timeout"
+            meant = f"instanceLifecycleConfig.initializer.{leaf}"
+            self._findings.add("FCB315", self._node.value[key].key, key=key, meant=meant)
+
+    def _pre_stop(self, code_dir: str) -> Callback | None:
+        lifecycle = self._props.instance_lifecycle_config
+        return self._hook("preStop", lifecycle.pre_stop if lifecycle else None, code_dir)
+
+    def _hook(self, key: str, hook: Hook | None, code_dir: str) -> Callback | None:
+        node = child(child(self._node, "instanceLifecycleConfig"), key)
+        command = child(node, "command")
+        if command is not None:
+            self._findings.add("FCB319", command.span)
+        if hook is None or not hook.handler:
+            return None
+        self._check_handler(child(node, "handler"), code_dir)
+        return Callback(hook.handler, hook.timeout or DEFAULT_HOOK_TIMEOUT_S)
+
+    # --- environment --------------------------------------------------------------------------
+
+    def _environment(self) -> dict[str, str]:
+        node = child(self._node, "environmentVariables")
+        if node is None or not isinstance(node.value, dict):
+            return {}
+        values: dict[str, str] = {}
+        for name, entry in node.value.items():
+            value = entry.node.value
+            if not name or "=" in name or not text_is_usable(name):
+                self._findings.add("FCB318", entry.key, name=name)
+            elif isinstance(value, str | int | float):
+                values[name] = scalars.js_text(value)
+            elif value is not None and value is not BROKEN:
+                self._findings.add("FCB317", entry.node.span, name=name)
+        return values
+
+    # --- instances ----------------------------------------------------------------------------
+
+    def _with_instances(self, spec: FunctionSpec, own: BoxFunction) -> FunctionSpec:
+        """fcbox.functions wins over the props, which were written for the cloud."""
+        props = self._props
+        concurrency = props.concurrency_config
+        reserved = concurrency.reserved_concurrency if concurrency else None
+        most = _first(own.max_instances, reserved, 0)
+        least = _first(own.min_instances, self._provisioned(), 0)
+        idle_s = own.idle_timeout or props.idle_timeout or DEFAULT_IDLE_TIMEOUT_S
+        if most and least > most:
+            self._findings.add("FCB316", self._resource.key_at, least=least, most=most)
+        return spec._replace(max_instances=most, min_instances=least, idle_timeout_s=idle_s)
+
+    def _provisioned(self) -> int | None:
+        provision, scaling = self._props.provision_config, self._props.scaling_config
+        targets = (
+            provision.default_target if provision else None,
+            scaling.min_instances if scaling else None,
+        )
+        return max((each for each in targets if each is not None), default=None)
+
+    def _warn_without_effect(self) -> None:
+        concurrency = child(self._node, "instanceConcurrency")
+        if concurrency is not None and self._props.instance_concurrency > 1:
+            self._findings.add("FCB314", concurrency.span, key="instanceConcurrency above 1")
+        triggers = child(self._node, "triggers")
+        for node in triggers.value if triggers and isinstance(triggers.value, tuple) else ():
+            kind = child(node, "triggerType")
+            if kind is not None and kind.value not in LOCAL_TRIGGERS:
+                self._findings.add("FCB314", kind.span, key=f"a trigger of type {kind.value}")
+
+
+def _first(*choices: int | None) -> int:
+    return next(each for each in choices if each is not None)

@@ -1,0 +1,87 @@
+"""Rendering, as people see it."""
+
+import pytest
+
+from sandbox.config.catalogue import CATALOGUE
+from sandbox.config.diagnostics import Diagnostic, render
+from tests.config.support import Project
+
+PLAIN = Diagnostic("FCB312", "error", "timeout is 0", "s.yaml", 7, 14, "    timeout: 0", 1)
+
+
+@pytest.mark.parametrize(
+    ("diagnostic", "text"),
+    [
+        (
+            PLAIN._replace(hint="use 3"),
+            "s.yaml:7:14: error: timeout is 0 [FCB312]\n    timeout: 0\n             ^\n\n"
+            "hint: use 3",
+        ),
+        (
+            PLAIN._replace(source_line="区域: 上海市", column=5, length=3),
+            "s.yaml:7:5: error: timeout is 0 [FCB312]\n区域: 上海市\n      ^^^^^^",
+        ),
+        (
+            PLAIN._replace(source_line="\ta:\tb", column=5, length=9),
+            "s.yaml:7:5: error: timeout is 0 [FCB312]\n    a:    b\n          ^",
+        ),
+        (
+            PLAIN._replace(source_line="e\u0301: x", column=5, length=1),
+            "s.yaml:7:5: error: timeout is 0 [FCB312]\ne\u0301: x\n   ^",
+        ),
+        (
+            PLAIN._replace(line=0, severity="note", message="a\x1b[31m\nb"),
+            "s.yaml: note: a\ufffd[31m\ufffdb [FCB312]",
+        ),
+        (PLAIN._replace(line=0, file=""), "error: timeout is 0 [FCB312]"),
+    ],
+)
+def test_golden(diagnostic: Diagnostic, text: str) -> None:
+    assert text == render(diagnostic)
+
+
+def test_colour_adds_nothing_but_colour() -> None:
+    import re
+
+    diagnostic = PLAIN._replace(hint="use 3")
+    coloured = render(diagnostic, color=True)
+
+    assert "\033[1;31merror:\033[0m" in coloured
+    assert render(diagnostic) == re.sub(r"\033\[[0-9;]*m", "", coloured)
+
+
+def test_a_long_line_is_shown_around_the_caret() -> None:
+    line = "x" * 5000 + "HERE" + "y" * 5000
+    _, shown, carets = render(PLAIN._replace(source_line=line, column=5001, length=4)).split("\n")
+
+    assert len(shown) < 170
+    assert shown[carets.index("^") : carets.rindex("^") + 1] == "HERE"
+
+
+def test_a_finding_in_chinese_text_points_at_the_right_place(project: Project) -> None:
+    text = "region: 地区-${vars.nope}-x"
+    from tests.config.support import with_props
+
+    (diagnostic,) = project.load(with_props(text)).diagnostics
+
+    assert render(diagnostic) == (
+        "s.yaml:10:18: error: ${vars.nope} not found [FCB201]\n"
+        "      region: 地区-${vars.nope}-x\n"
+        "                   ^^^^^^^^^^^^"
+    )
+
+
+def test_the_catalogue_can_be_filled_in() -> None:
+    import string
+
+    for code, entry in CATALOGUE.items():
+        fields = {
+            name
+            for text in (entry.message, entry.hint)
+            for _, name, _, _ in string.Formatter().parse(text)
+            if name
+        }
+        assert code.startswith("FCB")
+        assert entry.severity in ("error", "warning", "note")
+        assert entry.message.format(**dict.fromkeys(fields, "x"))
+        assert "{{" not in entry.message.format(**dict.fromkeys(fields, "x"))

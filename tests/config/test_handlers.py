@@ -1,0 +1,78 @@
+"""Handlers are looked up without running code, and blamed only when they are surely absent."""
+
+from pathlib import Path
+
+import pytest
+
+from sandbox.config.handlers import find_handler, module_names, split_handler
+from sandbox.config.inputs import Inputs
+
+
+@pytest.mark.parametrize(
+    ("handler", "split"),
+    [
+        ("index.handler", ("index.py", "handler")),
+        ("pkg.sub.main.h", ("pkg/sub/main.py", "h")),
+        ("pkg/sub/main.h", ("pkg/sub/main.py", "h")),
+        ("pkg/sub.main.h", ("pkg/sub/main.py", "h")),
+        ("handler", None), ("", None), (".h", None), ("a.", None), ("a..h", None),
+        ("../up.h", None), ("/abs.h", None), ("a.h()", None), ("a\0b.h", None), ("a/.h", None),
+    ],
+)  # fmt: skip
+def test_forms(handler: str, split: tuple[str, str] | None) -> None:
+    assert split == split_handler(handler)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "def h(): pass", "async def h(): pass", "class h: pass", "h = 1", "h: int = 1",
+        "(a, h) = 1, 2",
+        "import h", "import h.x", "import x as h", "from x import h", "from x import y as h",
+        "from x import *", "def __getattr__(name): ...", "exec('h = 1')", "globals()['h'] = 1",
+        "import sys\nsetattr(sys.modules[__name__], 'h', 1)",
+        "try:\n  import a\nexcept E:\n  h = 1",
+        "if x:\n  pass\nelse:\n  def h(): ...", "with a as h: pass", "for h in x: pass",
+        "(h := 1)", "def f():\n  global h\n  h = 1", "match x:\n  case [h]: pass",
+        "match x:\n  case {**h}: pass", "def g(: ", "print 'python 2'", "\tx", "x = (" * 500,
+        "while 1:\n  h = 1", "for a in b:\n  pass\nelse:\n  h = 2", "@(h := d)\ndef f(): ...",
+        "type h = int",
+    ],
+)  # fmt: skip
+def test_no_finding_where_the_name_is_or_may_be(tmp_path: Path, source: str) -> None:
+    (tmp_path / "index.py").write_text(source)
+
+    assert find_handler("index.h", str(tmp_path), Inputs()) is None
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["", "def g(): pass", "def f():\n  h = 1", "class A:\n  h = 1\n  def h(self): ...", "print(h)",
+     "h.x = 1", "from h import x", "'\\d'", "x = lambda h: 1"],
+)  # fmt: skip
+@pytest.mark.filterwarnings("error")
+def test_a_name_that_is_surely_absent(tmp_path: Path, source: str) -> None:
+    (tmp_path / "index.py").write_text(source)
+
+    fault = find_handler("index.h", str(tmp_path), Inputs())
+
+    assert fault is not None
+    assert fault.code == "FCB405"
+
+
+def test_near_names_are_offered(tmp_path: Path) -> None:
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src" / "index.py").write_text("def handler(e, c): ...\n")
+
+    function = find_handler("src.index.handlr", str(tmp_path), Inputs())
+    file = find_handler("src/indx.handler", str(tmp_path), Inputs())
+
+    assert function is not None
+    assert function.fields["advice"] == "did you mean handler?"
+    assert file is not None
+    assert (file.code, file.fields["advice"]) == ("FCB404", "did you mean src/index.py?")
+
+
+def test_the_coding_line_counts() -> None:
+    assert module_names("# coding: gbk\n函数 = 1\n".encode("gbk")) == {"函数"}
+    assert module_names(b"\0") is None
