@@ -23,7 +23,7 @@ from worker.context import make_context_factory
 from worker.environment import build_environment, build_sys_path
 from worker.failures import Failure, from_exception
 from worker.loader import Loader, LoadFailed
-from worker.output import RequestLog, flush_stdio, open_stdio
+from worker.output import RequestLog, flush_stdio
 from worker.results import encode_result
 
 TYPE_CHECKING = False
@@ -220,7 +220,6 @@ def run(requests, answers, bulk):
     try:
         channel.send(wire.HELLO)
         setup = json.loads(channel.receive().body.decode("utf-8"))
-        open_stdio()
         runtime = Runtime(channel, setup)
         runtime.enter()
         runtime.serve()

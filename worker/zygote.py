@@ -27,6 +27,7 @@ import time
 
 from worker import runtime
 from worker.clone import clone_sibling, enter_instance
+from worker.output import open_stdio
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ def main(control_fd, box_tag):
         signal.signal(signum, signal.SIG_IGN)  # our end is the EOF, not the terminal's Ctrl-C
     control = _socket.socket(_socket.AF_UNIX, _socket.SOCK_SEQPACKET, 0, control_fd)
     supervisor = os.getppid()
+    open_stdio()  # on the numbers 0, 1 and 2, whatever is behind them in an instance
     gc.collect()
     if hasattr(gc, "freeze"):
         gc.freeze()

@@ -32,7 +32,7 @@ class Launch:
 
     def __init__(self, pythons: Iterable[str], environ: Mapping[str, str]) -> None:
         self.state = state_dir(environ)
-        self.registration = Registration(self.state, environ.get("TMPDIR") or "/tmp")
+        self.registration = Registration(self.state)
         tag, home = self.registration.box_tag, self.registration.home
         self.started: dict[str, Started] = {}
         try:

@@ -1,14 +1,14 @@
 """What a box leaves in the file system while it lives, and cleaning up after one that was killed.
 
-    <state>/runs/<box tag>.json   who runs, since when, on which port; locked while it lives
-    <tmp>/fcbox-<box tag>/        HOME of the functions
+    <state>/runs/<box tag>/             locked (flock) while its box lives
+    <state>/runs/<box tag>/home/        HOME of the functions
+    <state>/runs/<box tag>/record.json  for other commands: configuration, port, pid
 
-The lock, not a pid, says whether a record's box lives: pids come round again, and the kernel
-drops a lock however its holder ends.
+The lock, not a pid, says whether a box lives: pids come round again, and the kernel drops a lock
+however its holder ends. The directory's name is the box's tag, by which its processes are found.
 """
 
 import fcntl
-import json
 import os
 import time
 from collections.abc import Iterator, Mapping
@@ -22,110 +22,112 @@ if TYPE_CHECKING:
 __all__ = ["Registration", "clean", "live_records", "state_dir"]
 
 _SWEEP_S = 1.0
+_RECORD = "record.json"
 
 
 def state_dir(environ: Mapping[str, str]) -> str:
     """$FCBOX_STATE_DIR, else $XDG_STATE_HOME/fcbox, else ~/.local/state/fcbox."""
     if environ.get("FCBOX_STATE_DIR"):
-        return environ["FCBOX_STATE_DIR"]
+        return os.path.abspath(environ["FCBOX_STATE_DIR"])
     base = environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")
     return os.path.join(base, "fcbox")
 
 
 class Registration:
-    """This box's record and its temporary directory. Raises OSError where it may not write."""
+    """This box's directory. Raises OSError where it may not be made."""
 
-    def __init__(self, state: str, temp: str) -> None:
+    def __init__(self, state: str) -> None:
         self.box_tag = procs.new_box_tag()
         runs = os.path.join(state, "runs")
         os.makedirs(runs, mode=0o700, exist_ok=True)
-        self.home = os.path.join(temp, f"fcbox-{self.box_tag:x}")
-        self._path = os.path.join(runs, f"{self.box_tag:x}.json")
-        # Locked before it has its name: nobody may take it for the record of a dead box.
+        self._path = os.path.join(runs, f"{self.box_tag:x}")
+        self.home = os.path.join(self._path, "home")
+        # Locked before it has its name: nobody may take it for a dead box's.
         new_path = f"{self._path}.new"
-        self._fd = os.open(new_path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        os.mkdir(new_path, 0o700)
+        self._fd = os.open(new_path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        self.write({})
+        os.mkdir(os.path.join(new_path, "home"), 0o700)
         os.rename(new_path, self._path)
-        os.mkdir(self.home, 0o700)
 
     def write(self, details: Mapping[str, object]) -> None:
         """Tells other commands of this box, such as its configuration and its port."""
-        record = {"box_tag": self.box_tag, "home": self.home, "pid": os.getpid(), **details}
-        data = json.dumps(record).encode("ascii")
-        os.pwrite(self._fd, data, 0)
-        os.ftruncate(self._fd, len(data))
+        import json
+
+        record = {"box_tag": self.box_tag, "pid": os.getpid(), **details}
+        path = os.path.join(self._path, _RECORD)
+        with open(f"{path}.new", "w", encoding="utf-8") as file:
+            json.dump(record, file)
+        os.replace(f"{path}.new", path)
 
     def close(self) -> None:
-        """Takes both away again."""
-        _remove(self._path, self.home)
+        """Takes the directory away again."""
+        _remove(self._path)
         os.close(self._fd)
 
 
 def live_records(state: str) -> "list[dict[str, Any]]":
-    """The records of the boxes that live."""
-    return [record for _, record, is_live in _records(state) if is_live]
+    """The records of the boxes that live and have written one."""
+    records = (_read(path) for path, _, is_live in _boxes(state) if is_live)
+    return [record for record in records if record]
 
 
 def clean(state: str) -> int:
     """Ends the processes, and removes the files, of boxes that were killed; gives how many."""
     count = 0
-    for path, record, is_live in _records(state):
+    for path, box_tag, is_live in _boxes(state):
         if is_live:
             continue
         deadline_s = time.monotonic() + _SWEEP_S
-        while record and procs.sweep_box(record["box_tag"]) and time.monotonic() < deadline_s:
+        while procs.sweep_box(box_tag) and time.monotonic() < deadline_s:
             pass
-        _remove(path, record.get("home", ""))
+        _remove(path)
         count += 1
     return count
 
 
-def _records(state: str) -> "Iterator[tuple[str, dict[str, Any], bool]]":
+def _boxes(state: str) -> Iterator[tuple[str, int, bool]]:
     runs = os.path.join(state, "runs")
     try:
         names = os.listdir(runs)
     except FileNotFoundError:
         return
     for name in names:
-        if not name.endswith(".json"):
-            continue
-        path = os.path.join(runs, name)
         try:
-            with open(path, "rb") as file:
-                record = _parse(file.read())
-                is_live = _is_locked(file.fileno())
-        except FileNotFoundError:
-            continue  # it ended just now
-        yield path, record, is_live
+            box_tag = int(name, 16)
+            is_live = _is_locked(os.path.join(runs, name))
+        except (ValueError, OSError):
+            continue  # being made, gone just now, or not ours
+        yield os.path.join(runs, name), box_tag, is_live
 
 
-def _parse(data: bytes) -> "dict[str, Any]":
-    try:
-        record = json.loads(data)
-    except ValueError:
-        return {}  # killed while it wrote
-    return record if isinstance(record, dict) and "box_tag" in record else {}
-
-
-def _is_locked(fd: int) -> bool:
+def _is_locked(path: str) -> bool:
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
+    finally:
+        os.close(fd)
     return False
 
 
-def _remove(path: str, home: str) -> None:
-    # Only ever a directory that a box made: the record could say anything.
-    if os.path.basename(home).startswith("fcbox-"):
-        try:
-            os.rmdir(home)
-        except OSError:  # the functions left something in it
-            import shutil  # here: it imports every compression there is
+def _read(path: str) -> "dict[str, Any]":
+    import json
 
-            shutil.rmtree(home, ignore_errors=True)
     try:
-        os.unlink(path)
-    except FileNotFoundError:
-        pass
+        with open(os.path.join(path, _RECORD), "rb") as file:
+            record = json.loads(file.read())
+    except (OSError, ValueError):
+        return {}
+    return record if isinstance(record, dict) else {}
+
+
+def _remove(path: str) -> None:
+    try:
+        os.rmdir(os.path.join(path, "home"))
+        os.rmdir(path)
+    except OSError:  # there is a record, or the functions left something
+        import shutil  # here: it imports every compression there is
+
+        shutil.rmtree(path, ignore_errors=True)
