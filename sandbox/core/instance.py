@@ -385,10 +385,11 @@ class Instance:
         self.deadline_s = None
         words = "exit status unknown" if exit.status is None else describe_status(exit.status)
         effects: list[Effect] = []
-        if was is State.STARTING and self.request:
+        # Code of the function runs in a callback, and nowhere else.
+        is_untouched = exit.is_undelivered or not self._open
+        if self.request and is_untouched:
+            effects = [self._end(_REQUEUED_TEXT)] if self._open else []
             effects.append(Requeue(self._take_request()))
-        elif exit.is_undelivered and self._open and self.request:
-            effects += [self._end(_REQUEUED_TEXT), Requeue(self._take_request())]
         else:
             effects += self._fail_by_exit(was, now, exit.status or 0, words)
         if self._pending_end:
