@@ -1,0 +1,658 @@
+"""One instance without any process: every path through its life, on a clock of the test's own.
+
+The texts and times of FC's outcomes are written out here; what the graph forbids is proved in
+test_lifecycle.py, and random walks are in test_invariants.py.
+"""
+
+import itertools
+import json
+
+import pytest
+
+from sandbox.core.instance import (
+    INITIALIZE,
+    INVOKE,
+    KILL_RETRY_S,
+    PRESTOP,
+    START_TIMEOUT_S,
+    Announce,
+    Answer,
+    Available,
+    Begin,
+    Broken,
+    Effect,
+    End,
+    Exit,
+    Instance,
+    KillTree,
+    Reply,
+    Request,
+    Requeue,
+    RuntimeInited,
+    SendInvoke,
+    SendPreStop,
+    SendSetup,
+    Terminate,
+)
+from sandbox.core.lifecycle import Event, IllegalEvent, State
+from sandbox.core.outcome import Cause, Outcome
+from sandbox.core.spec import BoxSettings, Callback, FunctionSpec
+
+BORN_S = 1000.0
+SETTINGS = BoxSettings(grace_s=2.0, dump_grace_s=0.5)
+INIT = Callback("index.initialize", 10.0)
+STOP_HOOK = Callback("index.preStop", 7.0)
+FAILED_TEXT = "Unhandled function error"
+KB = 49 * 1024
+"""What the worker says it holds: 49.00MB in the texts."""
+
+
+class Walk:
+    """An instance, and the time. Each step gives the effects; `request` is the one it runs."""
+
+    def __init__(
+        self,
+        initializer: Callback | None = INIT,
+        pre_stop: Callback | None = STOP_HOOK,
+        is_waited_for: bool = True,
+    ) -> None:
+        fresh = (f"fresh-{count}" for count in itertools.count(1))
+        self.spec = FunctionSpec(
+            "f", "index.handler", "/code", timeout_s=30.0,
+            initializer=initializer, pre_stop=pre_stop,
+        )  # fmt: skip
+        self.now = BORN_S
+        self.request = self.new_request("first")
+        first = self.request if is_waited_for else None
+        self.instance = Instance("c-1", self.spec, SETTINGS, lambda: next(fresh), self.now, first)
+
+    @staticmethod
+    def new_request(id: str) -> Request:
+        """A request that must be answered through effects alone."""
+
+        def reply(request: Request, outcome: Outcome) -> None:
+            raise AssertionError("the core never calls back")
+
+        return Request(id, b"event", BORN_S, reply)
+
+    def step(
+        self,
+        event: Event,
+        detail: Answer | Broken | Exit | Request | None = None,
+        after_s: float = 0.0,
+    ) -> list[Effect]:
+        """One event, `after_s` seconds later."""
+        self.now += after_s
+        return self.instance.handle(event, self.now, detail)
+
+    def to_initializing(self) -> list[Effect]:
+        return self.step(Event.HELLO, after_s=0.25)
+
+    def to_idle(self) -> list[Effect]:
+        self.to_initializing()
+        return self.step(Event.READY, Answer(max_rss_kb=KB), after_s=0.5)
+
+    def to_invoking(self) -> list[Effect]:
+        self.to_idle()
+        return self.step(Event.INVOKE, self.request)
+
+    def to_draining(self) -> list[Effect]:
+        self.to_invoking()
+        return self.step(Event.STOP)
+
+    def to_prestopping(self) -> list[Effect]:
+        self.to_idle()
+        self.instance.request = None
+        return self.step(Event.STOP)
+
+    @property
+    def left_s(self) -> float | None:
+        """The time to the live deadline."""
+        deadline_s = self.instance.deadline_s
+        return None if deadline_s is None else deadline_s - self.now
+
+    @property
+    def state(self) -> State:
+        return self.instance.state
+
+
+def outcome_of(effects: list[Effect]) -> Outcome:
+    """The outcome of the only reply among the effects."""
+    (reply,) = [effect for effect in effects if isinstance(effect, Reply)]
+    return reply.outcome
+
+
+def message_of(effects: list[Effect]) -> str:
+    """The errorMessage of the only reply; it is all that the body has."""
+    body = json.loads(outcome_of(effects).body)
+    assert list(body) == ["errorMessage"]
+    text: str = body["errorMessage"]
+    return text
+
+
+# -- on the way up -------------------------------------------------------------------------------
+
+
+def test_born() -> None:
+    """STARTING, with a deadline for our own part of the start."""
+    walk = Walk()
+
+    assert (walk.state, walk.left_s) == (State.STARTING, START_TIMEOUT_S)
+    assert walk.instance.created_s == BORN_S
+
+
+def test_hello_with_initializer() -> None:
+    """The Initializer runs under the waiting request's id, with the hook's own timeout."""
+    walk = Walk()
+
+    assert walk.to_initializing() == [
+        Announce("fc:Instance:RuntimeInitializationSuccess"),
+        RuntimeInited(),
+        Begin(INITIALIZE, "first"),
+        SendSetup("first"),
+    ]
+    assert (walk.state, walk.left_s) == (State.INITIALIZING, 10.0)
+
+
+def test_hello_ahead_of_any_request() -> None:
+    """An instance that was started ahead has an id of its own for its Initializer."""
+    walk = Walk(is_waited_for=False)
+
+    assert walk.to_initializing()[2:] == [Begin(INITIALIZE, "fresh-1"), SendSetup("fresh-1")]
+
+
+def test_hello_without_initializer() -> None:
+    """No Start line; only our own set-up has to end in time."""
+    walk = Walk(initializer=None)
+
+    assert walk.to_initializing()[1:] == [RuntimeInited(), SendSetup("first")]
+    assert walk.left_s == START_TIMEOUT_S
+
+
+def test_ready() -> None:
+    """End of the Initializer, then the instance is there for its request."""
+    walk = Walk()
+
+    assert walk.to_idle() == [
+        End(INITIALIZE, "first"),
+        Announce("fc:Instance:InitializationSuccess"),
+        Announce("fc:Instance:CreateSuccess"),
+        Available(),
+    ]
+    assert (walk.state, walk.left_s, walk.instance.initialize_s) == (State.IDLE, None, 0.5)
+
+
+def test_ready_without_initializer() -> None:
+    """Nothing was initialized: no End line, no duration."""
+    walk = Walk(initializer=None)
+
+    assert walk.to_idle() == [Announce("fc:Instance:CreateSuccess"), Available()]
+    assert walk.instance.initialize_s == 0
+
+
+def test_failed_initializer_fails_its_request() -> None:
+    """The request gets the Initializer's own error, and the instance goes."""
+    walk = Walk()
+    walk.to_initializing()
+    effects = walk.step(Event.INIT_FAILED, Answer(b"{}", True, KB), after_s=1.5)
+
+    assert effects[:2] == [
+        End(INITIALIZE, "first", FAILED_TEXT),
+        Announce("fc:Instance:InitializationFailed", FAILED_TEXT),
+    ]
+    assert effects[3] == Terminate()
+    assert outcome_of(effects) == Outcome(
+        b"{}", Cause.ERROR, "InitializationError", "c-1", 1.5, 0.0, KB, True
+    )
+    assert (walk.state, walk.left_s) == (State.TERMINATING, SETTINGS.grace_s)
+
+
+def test_failed_initializer_ahead_of_any_request() -> None:
+    """Nobody waits for it: nobody is told."""
+    walk = Walk(is_waited_for=False)
+    walk.to_initializing()
+    effects = walk.step(Event.INIT_FAILED, Answer(b"{}", True))
+
+    assert not [effect for effect in effects if isinstance(effect, Reply)]
+
+
+def test_initializer_timeout() -> None:
+    """Told at the Initializer's deadline, in the Initializer's seconds; End waits for the dump."""
+    walk = Walk()
+    walk.to_initializing()
+    effects = walk.step(Event.DEADLINE, Answer(max_rss_kb=KB), after_s=10.0)
+    text = "Function timed out after 10 seconds (maxMemoryUsage: 49.00MB)"
+
+    assert message_of(effects) == text
+    assert effects[1:] == [Terminate()]
+    assert outcome_of(effects)[1:3] == (Cause.TIMEOUT, "InitializationError")
+    assert (walk.state, walk.left_s) == (State.KILLING, SETTINGS.dump_grace_s)
+    assert walk.step(Event.EXITED, Exit(143)) == [
+        End(INITIALIZE, "first", text),
+        Announce("fc:Instance:DestroySuccess", "exit status 143"),
+    ]
+
+
+def test_death_in_the_initializer() -> None:
+    """That request fails, with the signal in its outcome."""
+    walk = Walk()
+    walk.to_initializing()
+    effects = walk.step(Event.EXITED, Exit(-6, KB), after_s=0.0625)
+    text = (
+        "Process exited unexpectedly before completing request "
+        "(duration: 62ms, maxMemoryUsage: 49.00MB)"
+    )
+
+    assert effects[0] == End(INITIALIZE, "first", text)
+    assert message_of(effects) == text
+    outcome = outcome_of(effects)
+    assert (outcome.cause, outcome.error_type, outcome.signum, outcome.status) == (
+        Cause.SIGNAL, "InitializationError", 6, "SIGABRT(-6)",
+    )  # fmt: skip
+    assert effects[-1] == Announce("fc:Instance:Error", "SIGABRT(-6)")
+
+
+def test_death_before_hello_gives_the_request_back() -> None:
+    """No code of the function has run: another instance takes it."""
+    walk = Walk()
+
+    assert walk.step(Event.EXITED, Exit(1)) == [
+        Requeue(walk.request),
+        Announce("fc:Instance:Error", "exit status 1"),
+    ]
+    assert walk.instance.request is None
+
+
+def test_death_before_the_setup_was_read_gives_the_request_back() -> None:
+    """The Initializer never began, though its Start line stands: it gets its End."""
+    walk = Walk()
+    walk.to_initializing()
+    effects = walk.step(Event.EXITED, Exit(-9, is_undelivered=True))
+
+    assert effects[0] == End(
+        INITIALIZE, "first",
+        "the instance ended before the request reached it; another one takes it",
+    )  # fmt: skip
+    assert effects[1] == Requeue(walk.request)
+
+
+def test_death_while_setting_up_without_an_initializer_gives_the_request_back() -> None:
+    """Code of the function is imported at the first request: none has run yet."""
+    walk = Walk(initializer=None)
+    walk.to_initializing()
+
+    assert walk.step(Event.EXITED, Exit(-9)) == [
+        Requeue(walk.request),
+        Announce("fc:Instance:Error", "SIGKILL(-9)"),
+    ]
+
+
+def test_start_that_hangs_is_not_created() -> None:
+    """No hello in time is our failure, not the function's."""
+    walk = Walk()
+    effects = walk.step(Event.DEADLINE, after_s=START_TIMEOUT_S)
+
+    assert outcome_of(effects)[1:3] == (Cause.NOT_CREATED, "FCCommonError")
+    assert message_of(effects) == "no instance could be created: the worker did not start"
+    assert effects[-1] == KillTree()
+
+
+# -- requests ------------------------------------------------------------------------------------
+
+
+def test_invoke() -> None:
+    """Start line, then the message; the deadline is the function's timeout from now."""
+    walk = Walk()
+
+    assert walk.to_invoking() == [Begin(INVOKE, "first"), SendInvoke(1, walk.request)]
+    assert (walk.state, walk.left_s) == (State.INVOKING, 30.0)
+
+
+def test_done() -> None:
+    """End comes before the reply, and the reply before the next request can begin."""
+    walk = Walk()
+    walk.to_invoking()
+    effects = walk.step(Event.DONE, Answer(b"answer", False, KB + 1), after_s=0.125)
+
+    assert effects == [
+        End(INVOKE, "first"),
+        Reply(
+            walk.request,
+            Outcome(b"answer", Cause.OK, "", "c-1", 0.125, 0.5, KB + 1, True),
+        ),
+        Available(),
+    ]
+    assert (walk.state, walk.left_s, walk.instance.request) == (State.IDLE, None, None)
+
+
+def test_error_of_the_handler_keeps_the_instance() -> None:
+    """The process survives, so the instance is available again."""
+    walk = Walk()
+    walk.to_invoking()
+    effects = walk.step(Event.DONE, Answer(b'{"errorType":"E"}', True))
+
+    assert effects[0] == End(INVOKE, "first", FAILED_TEXT)
+    assert outcome_of(effects)[:3] == (
+        b'{"errorType":"E"}', Cause.ERROR, "UnhandledInvocationError",
+    )  # fmt: skip
+    assert effects[-1] == Available()
+
+
+def test_only_the_first_request_is_cold() -> None:
+    """The Initializer's time belongs to the request that waited for it."""
+    walk = Walk()
+    walk.to_invoking()
+    cold = outcome_of(walk.step(Event.DONE, Answer(b"")))
+    walk.step(Event.INVOKE, walk.new_request("second"))
+    warm = outcome_of(walk.step(Event.DONE, Answer(b"")))
+
+    assert (cold.cold_start, cold.initialize_s) == (True, 0.5)
+    assert (warm.cold_start, warm.initialize_s) == (False, 0)
+
+
+def test_sequence_counts() -> None:
+    """The channel's sequence number is the count of the instance's requests."""
+    walk = Walk()
+    walk.to_invoking()
+    walk.step(Event.DONE, Answer(b""))
+    second = walk.new_request("second")
+
+    assert walk.step(Event.INVOKE, second)[1] == SendInvoke(2, second)
+    assert walk.instance.invocations == 2
+
+
+def test_memory_is_the_largest_seen() -> None:
+    """A smaller reading later does not take it back."""
+    walk = Walk()
+    walk.to_invoking()
+    walk.step(Event.DONE, Answer(b"", False, 5000))
+
+    assert walk.instance.max_rss_kb == KB
+
+
+def test_timeout() -> None:
+    """The caller is told at the deadline; SIGTERM asks for the dump; End comes with the exit."""
+    walk = Walk()
+    walk.to_invoking()
+    effects = walk.step(Event.DEADLINE, Answer(max_rss_kb=48415), after_s=30.0)
+    text = "Function timed out after 30 seconds (maxMemoryUsage: 49.00MB)"
+
+    assert message_of(effects) == text
+    outcome = outcome_of(effects)
+    assert outcome[1:5] == (Cause.TIMEOUT, "UnhandledInvocationError", "c-1", 30.0)
+    assert effects[1:] == [Terminate()]
+    assert (walk.state, walk.left_s) == (State.KILLING, SETTINGS.dump_grace_s)
+    assert walk.step(Event.DEADLINE, after_s=0.5) == [KillTree()]
+    assert walk.left_s == KILL_RETRY_S
+    assert walk.step(Event.EXITED, Exit(-9)) == [
+        End(INVOKE, "first", text),
+        Announce("fc:Instance:DestroySuccess", "SIGKILL(-9)"),
+    ]
+
+
+def test_late_answer_is_ignored() -> None:
+    """What comes after the deadline is nobody's, and brings nothing back to life."""
+    walk = Walk()
+    walk.to_invoking()
+    walk.step(Event.DEADLINE, after_s=30.0)
+
+    assert walk.step(Event.DONE, Answer(b"late")) == []
+    assert (walk.state, walk.left_s) == (State.KILLING, SETTINGS.dump_grace_s)
+
+
+@pytest.mark.parametrize("event", [Event.HELLO, Event.READY, Event.INIT_FAILED, Event.STOPPED])
+def test_late_messages_are_ignored_while_killing(event: Event) -> None:
+    """The pipe may still hold what was said before."""
+    walk = Walk()
+    walk.to_invoking()
+    walk.step(Event.BROKEN, Broken("broken"))
+
+    assert walk.step(event, Answer()) == []
+
+
+@pytest.mark.parametrize(
+    ("status", "cause", "signum", "words"),
+    [(0, Cause.EXIT, 0, "exit status 0"), (3, Cause.EXIT, 0, "exit status 3"),
+     (-11, Cause.SIGNAL, 11, "SIGSEGV(-11)"), (None, Cause.EXIT, 0, "exit status unknown")],
+)  # fmt: skip
+def test_exit_in_the_handler(status: int | None, cause: Cause, signum: int, words: str) -> None:
+    """Never a success, whatever the status."""
+    walk = Walk()
+    walk.to_invoking()
+    effects = walk.step(Event.EXITED, Exit(status, KB), after_s=0.0625)
+    text = (
+        "Process exited unexpectedly before completing request "
+        "(duration: 62ms, maxMemoryUsage: 49.00MB)"
+    )
+
+    assert effects[0] == End(INVOKE, "first", text)
+    assert message_of(effects) == text
+    outcome = outcome_of(effects)
+    assert outcome[1:3] == (cause, "UnhandledInvocationError")
+    assert (outcome.signum, outcome.status) == (signum, words)
+    assert effects[-1] == Announce("fc:Instance:Error", words)
+    assert walk.left_s is None
+
+
+def test_undelivered_request_is_given_back() -> None:
+    """The worker died before it read the request: no outcome yet, another instance takes it."""
+    walk = Walk()
+    walk.to_invoking()
+
+    assert walk.step(Event.EXITED, Exit(-9, is_undelivered=True)) == [
+        End(INVOKE, "first", "the instance ended before the request reached it; "
+            "another one takes it"),
+        Requeue(walk.request),
+        Announce("fc:Instance:Error", "SIGKILL(-9)"),
+    ]  # fmt: skip
+
+
+def test_undelivered_after_its_outcome_is_not_given_back() -> None:
+    """It has had its outcome at the deadline; it must not get a second one."""
+    walk = Walk()
+    walk.to_invoking()
+    walk.step(Event.DEADLINE)
+    effects = walk.step(Event.EXITED, Exit(-9, is_undelivered=True))
+
+    assert not [effect for effect in effects if isinstance(effect, (Requeue, Reply))]
+
+
+def test_broken_channel() -> None:
+    """The request fails at once and the tree is killed; End comes with the exit."""
+    walk = Walk()
+    walk.to_invoking()
+    effects = walk.step(Event.BROKEN, Broken("the worker closed its channel", KB), after_s=0.0625)
+    text = (
+        "Process exited unexpectedly before completing request "
+        "(duration: 62ms, maxMemoryUsage: 49.00MB)"
+    )
+
+    assert effects[0] == Announce("fc:Instance:Error", "the worker closed its channel")
+    assert message_of(effects) == text
+    assert outcome_of(effects).cause is Cause.EXIT
+    assert effects[-1] == KillTree()
+    assert (walk.state, walk.left_s) == (State.KILLING, KILL_RETRY_S)
+    assert walk.step(Event.EXITED, Exit(-9))[0] == End(INVOKE, "first", text)
+
+
+def test_caller_went_away() -> None:
+    """FC's words, in the outcome and in the End line."""
+    walk = Walk()
+    walk.to_invoking()
+    detail = Broken("the caller went away", is_cancelled=True)
+    effects = walk.step(Event.BROKEN, detail, after_s=4.9375)
+    text = "Invocation canceled by client (duration: 4937ms, maxMemoryUsage: 49.00MB)"
+
+    assert message_of(effects) == text
+    assert outcome_of(effects).cause is Cause.CANCELLED
+    assert walk.step(Event.EXITED, Exit(-9))[0] == End(INVOKE, "first", text)
+
+
+def test_kill_is_repeated_until_the_exit() -> None:
+    """A SIGKILL that did not help is sent again, each second."""
+    walk = Walk()
+    walk.to_invoking()
+    walk.step(Event.BROKEN, Broken("broken"))
+    for _ in range(3):
+        assert walk.step(Event.DEADLINE, after_s=KILL_RETRY_S) == [KillTree()]
+        assert walk.left_s == KILL_RETRY_S
+
+
+# -- on the way down -----------------------------------------------------------------------------
+
+
+def test_stop_runs_prestop() -> None:
+    """Under an id of its own, with the hook's timeout, and before any signal."""
+    walk = Walk()
+
+    assert walk.to_prestopping() == [Begin(PRESTOP, "fresh-1"), SendPreStop("fresh-1")]
+    assert (walk.state, walk.left_s) == (State.PRESTOPPING, 7.0)
+
+
+def test_stopped() -> None:
+    """End, SIGTERM, grace, SIGKILL."""
+    walk = Walk()
+    walk.to_prestopping()
+
+    assert walk.step(Event.STOPPED, Answer()) == [End(PRESTOP, "fresh-1"), Terminate()]
+    assert (walk.state, walk.left_s) == (State.TERMINATING, SETTINGS.grace_s)
+    assert walk.step(Event.DEADLINE, after_s=2.0) == [KillTree()]
+    assert walk.step(Event.EXITED, Exit(-9)) == [
+        Announce("fc:Instance:DestroySuccess", "SIGKILL(-9)")
+    ]
+
+
+def test_failed_prestop_changes_nothing() -> None:
+    """Only its End line tells."""
+    walk = Walk()
+    walk.to_prestopping()
+
+    assert walk.step(Event.STOPPED, Answer(b"{}", True)) == [
+        End(PRESTOP, "fresh-1", FAILED_TEXT),
+        Terminate(),
+    ]
+
+
+def test_prestop_timeout() -> None:
+    """SIGTERM asks for the dump; the End line has the hook's seconds and waits for the exit."""
+    walk = Walk()
+    walk.to_prestopping()
+
+    assert walk.step(Event.DEADLINE, Answer(max_rss_kb=KB), after_s=7.0) == [Terminate()]
+    assert (walk.state, walk.left_s) == (State.TERMINATING, SETTINGS.dump_grace_s)
+    assert walk.step(Event.STOPPED, Answer()) == []
+    assert walk.step(Event.EXITED, Exit(143)) == [
+        End(PRESTOP, "fresh-1", "Function timed out after 7 seconds (maxMemoryUsage: 49.00MB)"),
+        Announce("fc:Instance:DestroySuccess", "exit status 143"),
+    ]
+
+
+def test_death_in_prestop() -> None:
+    """Its Start line gets its End; the instance is gone as was wanted."""
+    walk = Walk()
+    walk.to_prestopping()
+    effects = walk.step(Event.EXITED, Exit(-11), after_s=0.0625)
+
+    assert effects == [
+        End(PRESTOP, "fresh-1", "Process exited unexpectedly before completing request "
+            "(duration: 62ms, maxMemoryUsage: 49.00MB)"),
+        Announce("fc:Instance:DestroySuccess", "SIGSEGV(-11)"),
+    ]  # fmt: skip
+
+
+def test_stop_without_prestop() -> None:
+    """Straight to SIGTERM, with no line."""
+    walk = Walk(pre_stop=None)
+
+    assert walk.to_prestopping() == [Terminate()]
+    assert (walk.state, walk.left_s) == (State.TERMINATING, SETTINGS.grace_s)
+
+
+def test_stop_waits_for_the_request() -> None:
+    """DRAINING keeps the request's deadline; PreStop begins when its answer is out."""
+    walk = Walk()
+
+    assert walk.to_draining() == []
+    assert (walk.state, walk.left_s) == (State.DRAINING, 30.0)
+    effects = walk.step(Event.DONE, Answer(b"answer"))
+    assert [type(effect) for effect in effects] == [End, Reply, Begin, SendPreStop]
+    assert (walk.state, walk.left_s) == (State.PRESTOPPING, 7.0)
+
+
+def test_timeout_while_draining_runs_no_prestop() -> None:
+    """After a timeout there is only the kill."""
+    walk = Walk()
+    walk.to_draining()
+    effects = walk.step(Event.DEADLINE, after_s=30.0)
+
+    assert [type(effect) for effect in effects] == [Reply, Terminate]
+    assert walk.state is State.KILLING
+
+
+def test_stop_in_the_initializer_cancels_its_request() -> None:
+    """SIGTERM and no PreStop: the Initializer never succeeded."""
+    walk = Walk()
+    walk.to_initializing()
+    effects = walk.step(Event.STOP)
+
+    assert outcome_of(effects).cause is Cause.CANCELLED
+    assert effects[-1] == Terminate()
+    assert walk.step(Event.READY, Answer()) == []
+    assert walk.step(Event.EXITED, Exit(143)) == [
+        End(INITIALIZE, "first", "the instance was stopped"),
+        Announce("fc:Instance:DestroySuccess", "exit status 143"),
+    ]
+
+
+def test_stop_before_hello() -> None:
+    """There is nothing to be polite to."""
+    walk = Walk()
+    effects = walk.step(Event.STOP)
+
+    assert outcome_of(effects).cause is Cause.CANCELLED
+    assert effects[-1] == KillTree()
+    assert walk.step(Event.HELLO) == []
+
+
+@pytest.mark.parametrize("way", ["to_draining", "to_prestopping"])
+def test_second_stop_changes_nothing(way: str) -> None:
+    """Neither the effects nor the deadline."""
+    walk = Walk()
+    getattr(walk, way)()
+    before = walk.instance.deadline_s
+
+    assert walk.step(Event.STOP, after_s=1.0) == []
+    assert walk.instance.deadline_s == before
+
+
+def test_death_while_idle_is_nobodys_failure() -> None:
+    """No request, no outcome; only the event stream knows."""
+    walk = Walk()
+    walk.to_invoking()
+    walk.step(Event.DONE, Answer(b""))
+
+    assert walk.step(Event.EXITED, Exit(9)) == [Announce("fc:Instance:Error", "exit status 9")]
+
+
+@pytest.mark.parametrize("event", [Event.STOP, Event.DEADLINE, Event.BROKEN])
+def test_dead_stays_silent(event: Event) -> None:
+    """What comes too late has no effect, and arms nothing."""
+    walk = Walk()
+    walk.step(Event.EXITED, Exit(0))
+
+    assert walk.step(event, Broken("late")) == []
+    assert (walk.state, walk.left_s) == (State.DEAD, None)
+
+
+def test_illegal_event_changes_nothing() -> None:
+    """A bug of ours is loud, and does not make things worse."""
+    walk = Walk()
+    walk.to_invoking()
+    before = walk.instance.deadline_s
+
+    with pytest.raises(IllegalEvent, match="invoke in INVOKING"):
+        walk.step(Event.INVOKE, walk.new_request("second"), after_s=1.0)
+
+    assert walk.state is State.INVOKING
+    assert walk.instance.deadline_s == before
+    assert walk.instance.request is walk.request

@@ -1,0 +1,216 @@
+"""Random lives of one instance, with every invariant that the core alone can keep.
+
+I1 Initializer first, at most once; I2 exactly one outcome for each request; I3 to its own
+request; I5 never invoke and PreStop at once; I7 a live deadline in every state but IDLE and
+DEAD; I8 Start and End lines pair up.
+"""
+
+import itertools
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from sandbox.core.instance import (
+    INITIALIZE,
+    INVOKE,
+    PRESTOP,
+    Answer,
+    Available,
+    Begin,
+    Broken,
+    Effect,
+    End,
+    Exit,
+    Instance,
+    KillTree,
+    Reply,
+    Request,
+    Requeue,
+    SendInvoke,
+    SendPreStop,
+    SendSetup,
+    Terminate,
+)
+from sandbox.core.lifecycle import TABLE, Event, State
+from sandbox.core.outcome import Cause, Outcome
+from sandbox.core.spec import BoxSettings, Callback, FunctionSpec
+
+hooks = st.sampled_from([None, Callback("index.hook", 5.0)])
+statuses = st.sampled_from([None, 0, 1, 143, -9, -11])
+
+
+class Life(RuleBasedStateMachine):
+    """Feeds an instance whatever its state allows, as a shell would, and watches the effects."""
+
+    @initialize(initializer=hooks, pre_stop=hooks, is_waited_for=st.booleans())
+    def born(
+        self, initializer: Callback | None, pre_stop: Callback | None, is_waited_for: bool
+    ) -> None:
+        """One instance, started for a request or ahead of any."""
+        self.serial = itertools.count(1)
+        self.now = 100.0
+        self.accepted: list[Request] = []
+        self.outcomes: dict[str, list[Outcome | str]] = {}
+        self.log: list[Begin | End] = []
+        self.sent: list[Effect] = []
+        self.is_available = False
+        spec = FunctionSpec(
+            "f", "index.handler", "/code", initializer=initializer, pre_stop=pre_stop
+        )
+        self.spec = spec
+        self.instance = Instance(
+            "c-1", spec, BoxSettings(), lambda: f"fresh-{next(self.serial)}", self.now,
+            self.accept() if is_waited_for else None,
+        )  # fmt: skip
+
+    def accept(self) -> Request:
+        """A new request: it is owed one outcome."""
+        request = Request(f"r-{next(self.serial)}", b"", self.now, lambda *_: None)
+        self.accepted.append(request)
+        self.outcomes[request.id] = []
+        return request
+
+    def can(self, event: Event) -> bool:
+        """The table allows it, and a shell would say it."""
+        return hasattr(self, "instance") and event in TABLE[self.instance.state]
+
+    def feed(self, event: Event, detail: Answer | Broken | Exit | Request | None = None) -> None:
+        """One event; the effects are recorded in their order."""
+        self.is_available = False
+        running = self.instance.request
+        for effect in self.instance.handle(event, self.now, detail):
+            if isinstance(effect, (Begin, End)):
+                self.log.append(effect)
+            elif isinstance(effect, Available):
+                self.is_available = True
+            elif isinstance(effect, (SendSetup, SendInvoke, SendPreStop, Terminate, KillTree)):
+                self.sent.append(effect)
+            elif isinstance(effect, (Reply, Requeue)):
+                told = effect.outcome if isinstance(effect, Reply) else "requeued"
+                self.outcomes[effect.request.id].append(told)
+                expected = detail if isinstance(detail, Request) else running
+                assert effect.request is expected, "I3: told somebody else"
+
+    @rule(passed_s=st.floats(0, 50))
+    def time_passes(self, passed_s: float) -> None:
+        self.now += passed_s
+
+    @precondition(lambda self: self.can(Event.HELLO))
+    @rule()
+    def hello(self) -> None:
+        self.feed(Event.HELLO)
+
+    @precondition(lambda self: self.can(Event.READY))
+    @rule()
+    def ready(self) -> None:
+        self.feed(Event.READY, Answer(max_rss_kb=7))
+        if self.is_available and self.instance.request:
+            self.feed(Event.INVOKE, self.instance.request)
+
+    @precondition(lambda self: self.can(Event.INIT_FAILED))
+    @rule()
+    def init_failed(self) -> None:
+        self.feed(Event.INIT_FAILED, Answer(b"{}", True))
+
+    @precondition(lambda self: self.can(Event.INVOKE))
+    @rule()
+    def invoke(self) -> None:
+        self.feed(Event.INVOKE, self.accept())
+
+    @precondition(lambda self: self.can(Event.DONE))
+    @rule(failed=st.booleans())
+    def done(self, failed: bool) -> None:
+        self.feed(Event.DONE, Answer(b"{}", failed, 9))
+
+    @precondition(lambda self: self.can(Event.STOP))
+    @rule()
+    def stop(self) -> None:
+        self.feed(Event.STOP)
+
+    @precondition(lambda self: self.can(Event.STOPPED))
+    @rule(failed=st.booleans())
+    def stopped(self, failed: bool) -> None:
+        self.feed(Event.STOPPED, Answer(b"{}" if failed else b"", failed))
+
+    @precondition(lambda self: self.can(Event.DEADLINE))
+    @rule()
+    def deadline(self) -> None:
+        if self.instance.deadline_s is not None:
+            self.now = max(self.now, self.instance.deadline_s)
+        self.feed(Event.DEADLINE, Answer(max_rss_kb=5))
+
+    @precondition(lambda self: self.can(Event.BROKEN))
+    @rule(is_cancelled=st.booleans())
+    def broken(self, is_cancelled: bool) -> None:
+        self.feed(Event.BROKEN, Broken("because", 3, is_cancelled))
+
+    @precondition(lambda self: self.can(Event.EXITED))
+    @rule(status=statuses, is_undelivered=st.booleans())
+    def exited(self, status: int | None, is_undelivered: bool) -> None:
+        self.feed(Event.EXITED, Exit(status, 11, is_undelivered))
+
+    @invariant()
+    def initializer_at_most_once_and_first(self) -> None:
+        """I1."""
+        begins = [entry for entry in self.entries(Begin) if entry.phase == INITIALIZE]
+        assert len(begins) <= (1 if self.spec.initializer else 0)
+        if any(isinstance(effect, SendInvoke) for effect in self.sent) and begins:
+            assert End(INITIALIZE, begins[0].request_id) in self.log
+
+    @invariant()
+    def one_outcome_each(self) -> None:
+        """I2: never two; one as soon as the instance no longer has the request."""
+        current = self.instance.request
+        for request in self.accepted:
+            expected = 0 if request is current else 1
+            assert len(self.outcomes[request.id]) == expected, request.id
+
+    @invariant()
+    def success_only_with_an_answer(self) -> None:
+        """I2: an OK needs a DONE that was not a failure, hence an End without a text."""
+        for id, told in self.outcomes.items():
+            is_ok = any(isinstance(one, Outcome) and one.cause is Cause.OK for one in told)
+            assert is_ok == (End(INVOKE, id) in self.log)
+
+    @invariant()
+    def never_invoke_and_prestop_at_once(self) -> None:
+        """I5: and PreStop is the last thing sent before the signals."""
+        kinds = [type(effect) for effect in self.sent]
+        if SendPreStop in kinds:
+            rest = kinds[kinds.index(SendPreStop) + 1 :]
+            assert set(rest) <= {Terminate, KillTree}
+            assert kinds.index(SendPreStop) < min(
+                (kinds.index(kind) for kind in (Terminate, KillTree) if kind in kinds),
+                default=len(kinds),
+            )
+
+    @invariant()
+    def live_deadline(self) -> None:
+        """I7."""
+        has_none = self.instance.state in (State.IDLE, State.DEAD)
+        assert (self.instance.deadline_s is None) == has_none
+
+    @invariant()
+    def lines_pair_up(self) -> None:
+        """I8: one phase at a time, each End after its own Start, and none open at the end."""
+        current: Begin | None = None
+        for entry in self.log:
+            if isinstance(entry, Begin):
+                assert current is None
+                current = entry
+            else:
+                assert current == Begin(entry.phase, entry.request_id)
+                current = None
+        if self.instance.state in (State.IDLE, State.DEAD):
+            assert current is None
+        assert len([e for e in self.entries(Begin) if e.phase == PRESTOP]) <= 1
+
+    def entries(self, kind: type[Begin]) -> list[Begin]:
+        return [entry for entry in self.log if isinstance(entry, kind)]
+
+
+Life.TestCase.settings = settings(
+    max_examples=40, stateful_step_count=25, deadline=None, derandomize=True, database=None
+)
+TestLife = Life.TestCase
