@@ -1,8 +1,13 @@
 """`fcbox`, and `python -m sandbox`."""
 
+import os
 import sys
 
 from sandbox.version import __version__
+
+TYPE_CHECKING = False  # not from typing: it takes longer to import than the rest of a start
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = ["main"]
 
@@ -24,19 +29,27 @@ def main() -> int:
 def _dispatch(arguments: list[str]) -> int:
     from sandbox.cli.fast import read_run
 
-    options = read_run(arguments)
-    if options is not None:
-        from sandbox.cli.run import run
-
-        return run(options)
+    fields = read_run(arguments)
+    if fields is not None:
+        return _run_fast(fields)
     from sandbox.cli.app import run_app
 
     return run_app()
 
 
+def _run_fast(fields: "dict[str, Any]") -> int:
+    from sandbox.cli.hint import early_launch
+
+    launch = early_launch(fields["config"], fields["functions"], fields.get("python"), os.environ)
+    # All further imports happen while the zygote comes up.
+    from sandbox.cli.options import RunOptions
+    from sandbox.cli.run import run
+
+    return run(RunOptions(**fields), launch)
+
+
 def _confess(exc: Exception) -> int:
     """A bug of ours, in words; the traceback only for who asks for it."""
-    import os
     import traceback
 
     if os.environ.get("FCBOX_TRACEBACK"):

@@ -73,6 +73,16 @@ class Splitter(object):
             data = self._take_piece(data[at:], spans)
         return spans
 
+    def release(self):
+        # type: () -> List[Tuple[int, bytes]]
+        """What was held back as the beginning of a piece, when the pipe was found empty.
+
+        A piece is written whole, so what ends short of one is none: a function whose last byte
+        happens to be a token's first would have it delayed until it prints again.
+        """
+        held, self._held = self._held, b""
+        return [(PLAIN, held)] if held else []
+
     def flush(self):
         # type: () -> List[Tuple[int, bytes]]
         """What was held back when the stream ended in the middle of a piece."""

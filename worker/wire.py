@@ -185,7 +185,10 @@ class Connection(object):
         Raises RemoteProtocolError for a frame that breaks a cap or does not fit the state.
         """
         buffer = self._buffer
-        if len(buffer) < HEADER_BYTES or self.bulk_wanted:
+        if self.bulk_wanted and buffer:
+            # Whoever sends takes turns: to go on before the body is only good for filling memory.
+            raise RemoteProtocolError("a frame before the body of the last one")
+        if len(buffer) < HEADER_BYTES:
             return None
         kind, flags, meta_size, size = _HEADER.unpack_from(buffer)
         self._check_header(kind, flags, meta_size, size)

@@ -3,9 +3,13 @@
 Typer and rich take longer to import than a whole run takes. So the plain forms are read here,
 and everything else (other commands, abbreviations, `--help`, mistakes) is typer's: `read_run`
 gives None. A test holds the two readers against each other.
+
+This module imports nothing: what it reads decides what to import.
 """
 
-from sandbox.cli.options import RunOptions
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = ["read_run"]
 
@@ -18,8 +22,8 @@ _VALUES = {
 _CHOICES = {"--log-format": ("console", "fc", "json"), "--logger-layout": ("doc", "runtime")}
 
 
-def read_run(arguments: list[str]) -> RunOptions | None:
-    """The options of `run CONFIG [FUNCTION...] [-e TEXT]... [-q]`; None when it is not that."""
+def read_run(arguments: list[str]) -> "dict[str, Any] | None":
+    """The fields of RunOptions for `run CONFIG [FUNCTION...] -e TEXT...`; None for all else."""
     if not arguments or arguments[0] != "run":
         return None
     fields: dict[str, str] = {}
@@ -44,13 +48,13 @@ def read_run(arguments: list[str]) -> RunOptions | None:
             words.append(word)
     if not events:
         return None
-    return RunOptions(
-        config=words[0] if words else None,
-        functions=tuple(words[1:]),
-        events=tuple(events),
-        is_quiet=is_quiet,
-        **fields,  # type: ignore[arg-type]
-    )
+    return {
+        "config": words[0] if words else None,
+        "functions": tuple(words[1:]),
+        "events": tuple(events),
+        "is_quiet": is_quiet,
+        **fields,
+    }
 
 
 def _is_plain(option: str, value: str) -> bool:

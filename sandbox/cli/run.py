@@ -4,6 +4,7 @@ import os
 import sys
 
 from sandbox.cli import exits, talk
+from sandbox.cli.hint import keep_hint
 from sandbox.cli.options import RunOptions
 from sandbox.config.cache import cached_load
 from sandbox.config.result import Config, ConfigMissing
@@ -14,32 +15,41 @@ from sandbox.engine.leftovers import state_dir
 __all__ = ["load_config", "run"]
 
 
-def run(options: RunOptions) -> int:
-    """Gives the exit code."""
+def run(options: RunOptions, early: Launch | None = None) -> int:
+    """Gives the exit code. `early`: a launch on a guess, used if the guess was right."""
     config = load_config(options)
     if isinstance(config, int):
+        if early:
+            early.abandon()
         return config
     settings = _with_options(config.settings, options)
     if options.events is not None:
-        return _run_events(config, settings, options)
+        return _run_events(config, settings, options, early)
     from sandbox.cli.serve import serve
 
     return serve(config.specs, settings, options._replace(config=config.path))
 
 
-def _run_events(config: Config, settings: BoxSettings, options: RunOptions) -> int:
+def _run_events(
+    config: Config, settings: BoxSettings, options: RunOptions, early: Launch | None
+) -> int:
+    python = config.specs[0].python
+    if early and (list(early.started) != [python] or len(config.specs) != 1):
+        early.abandon()
+        early = None
     if len(config.specs) != 1:
         names = ", ".join(spec.name for spec in config.specs)
         talk.error(f"there are {len(config.specs)} functions: {names}", "name the one to invoke")
         return exits.USAGE
-    spec = config.specs[0]
     try:
-        launch = Launch([spec.python], os.environ)
+        launch = early or Launch([python], os.environ)
     except OSError as exc:
         return talk.cannot_start(exc)
     from sandbox.cli.oneshot import run_events  # while the zygote comes up
 
-    return run_events(spec, settings, options, launch)
+    if early is None:
+        keep_hint(options.config, options.functions, options.python, os.environ, python)
+    return run_events(config.specs[0], settings, options, launch)
 
 
 def load_config(options: RunOptions) -> Config | int:

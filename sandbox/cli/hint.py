@@ -1,0 +1,82 @@
+"""Which interpreter the same command used the last time: a hint, to start its zygote at once.
+
+    <state>/cache/<hash of the command>.python    the path of an interpreter
+
+The zygote takes longer to come up than anything else in a short run, so it is started before the
+configuration is read, and before anything is imported that reading it needs. The hint decides
+nothing: when the configuration then asks for another interpreter, this zygote is given up. No
+hint, or an unreadable one, costs only time.
+"""
+
+import os
+from _blake2 import blake2b
+from collections.abc import Mapping
+
+TYPE_CHECKING = False  # not from typing: see above
+if TYPE_CHECKING:
+    from sandbox.engine.launch import Launch
+
+__all__ = ["early_launch", "keep_hint"]
+
+_MAX_BYTES = 4096
+
+
+def early_launch(
+    config: str | None, functions: tuple[str, ...], python: str | None, environ: Mapping[str, str]
+) -> "Launch | None":
+    """The launch that the configuration will most likely ask for; None when nothing is known."""
+    from sandbox.engine.launch import Launch
+
+    hinted = _read(_path(config, functions, python, environ))
+    if hinted is None:
+        return None
+    try:
+        return Launch([hinted], environ)
+    except OSError:
+        return None
+
+
+def keep_hint(
+    config: str | None,
+    functions: tuple[str, ...],
+    python: str | None,
+    environ: Mapping[str, str],
+    used: str,
+) -> None:
+    """Remembers the interpreter that was used. What cannot be written is no trouble."""
+    path = _path(config, functions, python, environ)
+    if _read(path) == used:
+        return
+    temporary = f"{path}.{os.getpid()}"
+    try:
+        os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+        fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        with open(fd, "wb") as file:
+            file.write(os.fsencode(used))
+        os.replace(temporary, path)
+    except OSError:
+        pass
+
+
+def _path(
+    config: str | None, functions: tuple[str, ...], python: str | None, environ: Mapping[str, str]
+) -> str:
+    from sandbox.engine.leftovers import state_dir
+
+    virtual_env = environ.get("VIRTUAL_ENV")
+    question = repr((os.getcwd(), config, functions, python, virtual_env, environ.get("PATH")))
+    key = blake2b(question.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+    return os.path.join(state_dir(environ), "cache", f"{key}.python")
+
+
+def _read(path: str) -> str | None:
+    # Only what nobody else can have written is believed: it names a program to run.
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+        with open(fd, "rb") as file:
+            status = os.fstat(fd)
+            if status.st_uid != os.geteuid() or status.st_mode & 0o077:
+                return None
+            return os.fsdecode(file.read(_MAX_BYTES))
+    except OSError:
+        return None
