@@ -166,10 +166,12 @@ class InstanceLog:
 
     def drain(self) -> None:
         """Takes all that is in the pipes now."""
-        while self._poll.poll(0):
+        taken = 1
+        while 0 < taken < DRAIN_BYTES and self._poll.poll(0):
             taken = sum(self._drain_stream(stream) for stream in self._streams)
-            if taken == 0 or taken >= DRAIN_BYTES:
-                break
+        if taken < DRAIN_BYTES:
+            for _, data in self._splitter.release():
+                self._take_plain(self._streams[0], data)
         for stream in self._streams:
             if stream.held:
                 self._flush_held(stream)
