@@ -1,0 +1,179 @@
+"""`fcbox run` without events: serve the functions on loopback until a signal.
+
+    bind -> open the box -> show the addresses -> import the HTTP side -> serve
+                                   |
+            connections are taken from here on, and wait for the import
+
+The first SIGINT, SIGTERM or SIGHUP stops in good order: no new connections, running requests
+finish, requests that wait for an instance are told that they did not run, PreStop runs. A
+second one, of whichever kind, ends everything at once. Exit code: 128+n of the first signal, so
+130 after Ctrl-C, 143 after SIGTERM, 129 when the terminal went away.
+"""
+
+import asyncio
+import errno
+import os
+import signal
+import socket
+import time
+from collections.abc import Sequence
+
+from sandbox.cli import exits, talk
+from sandbox.cli.log_output import make_sinks
+from sandbox.cli.options import RunOptions
+from sandbox.cli.progress import PROGRESS_S, progress_lines
+from sandbox.core.spec import BoxSettings, FunctionSpec
+from sandbox.engine.box import Box
+from sandbox.http.server import HOST, listen
+from sandbox.http.server import serve as serve_http
+
+__all__ = ["serve"]
+
+_LAST_ANSWERS_S, _LAST_ANSWERS_HARD_S = 5.0, 0.2
+"""How long clients have to read their answers when all functions have ended; after a second
+signal."""
+_ISOLATION = (
+    "isolation: none (own session and clean environment only: "
+    "a function can do what you can do)"
+)
+
+
+def serve(specs: Sequence[FunctionSpec], settings: BoxSettings, options: RunOptions) -> int:
+    """Serves until a signal; gives the exit code. `settings.port` is the port."""
+    try:
+        listener = listen(settings.port)
+    except OSError as exc:
+        return _cannot_listen(settings.port, exc)
+    with listener, asyncio.Runner(loop_factory=_new_loop) as runner:
+        return runner.run(_Serving(listener, specs, settings, options).run())
+
+
+class _Serving:
+    """One run, from the bound socket to the exit code."""
+
+    def __init__(
+        self,
+        listener: socket.socket,
+        specs: Sequence[FunctionSpec],
+        settings: BoxSettings,
+        options: RunOptions,
+    ) -> None:
+        self._listener = listener
+        self._specs = specs
+        self._settings = settings
+        self._options = options
+        self._signals: list[int] = []
+        self._stopping = asyncio.Event()
+        self._drained = asyncio.Event()
+        self._hurried = asyncio.Event()
+
+    async def run(self) -> int:
+        self._loop = asyncio.get_running_loop()
+        # The loop calls the handlers, so not before the first await below: there is a box then.
+        for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            self._loop.add_signal_handler(signum, self._on_signal, signum)
+        try:
+            self._box = self._open_box()
+        except OSError as exc:
+            return talk.cannot_start(exc)
+        self._box.supervisor.start()
+        self._introduce()
+        await self._serve()
+        return exits.SIGNALLED + self._signals[0]
+
+    def _open_box(self) -> Box:
+        options = self._options
+        sinks = make_sinks(
+            self._loop, options.log_format, options.log_file, options.is_quiet, os.environ
+        )
+        box = Box(self._loop, self._specs, self._settings, sinks, os.environ)
+        box.registration.write(
+            {
+                "config": os.path.realpath(options.config) if options.config else "",
+                "port": self._listener.getsockname()[1],
+                "functions": [spec.name for spec in self._specs],
+                "started_s": time.time(),
+            }
+        )
+        return box
+
+    def _introduce(self) -> None:
+        if self._box.cleaned:
+            self._say(f"cleaned up after earlier runs that were killed: {self._box.cleaned}")
+        port = self._listener.getsockname()[1]
+        width = max(len(spec.name) for spec in self._specs)
+        for spec in self._specs:
+            url = f"http://{HOST}:{port}/2023-03-30/functions/{spec.name}/invocations"
+            self._say(f"{spec.name:{width}}  {url}", is_needed=True)
+        self._say(_ISOLATION)
+        self._say("press Ctrl-C to stop")
+
+    async def _serve(self) -> None:
+        from sandbox.http.app import make_app  # imported while early connections wait
+
+        app = make_app(self._box.supervisor)
+        serving = asyncio.create_task(serve_http(self._listener, app, self._stopping))
+        stopped = asyncio.create_task(self._drained.wait())
+        await asyncio.wait((serving, stopped), return_when=asyncio.FIRST_COMPLETED)
+        if not self._stopping.is_set():  # the server ended by itself: a bug, but clean up first
+            self._stop()
+        await stopped
+        await self._finish(serving)
+
+    async def _finish(self, serving: asyncio.Task[None]) -> None:
+        """All functions have ended: lets clients read their answers, but not for ever."""
+        hurried = asyncio.create_task(self._hurried.wait())
+        await asyncio.wait(
+            (serving, hurried), timeout=_LAST_ANSWERS_S, return_when=asyncio.FIRST_COMPLETED
+        )
+        await asyncio.wait((serving,), timeout=_LAST_ANSWERS_HARD_S)
+        hurried.cancel()
+        serving.cancel()
+        try:
+            await serving
+        except asyncio.CancelledError:
+            pass
+
+    def _on_signal(self, signum: int) -> None:
+        self._signals.append(signum)
+        if len(self._signals) > 1:
+            self._hurried.set()
+            self._box.supervisor.kill()
+            return
+        self._say("stopping: running requests finish, then PreStop runs; again to stop hard")
+        self._stop()
+
+    def _stop(self) -> None:
+        self._stopping.set()
+        self._box.registration.write({})  # so that no other command comes to a closed door
+        self._loop.call_later(PROGRESS_S, self._show_progress)
+        self._box.drain(self._drained.set)
+
+    def _show_progress(self) -> None:
+        if not self._drained.is_set():
+            for line in progress_lines(self._box.supervisor, time.monotonic()):
+                self._say(line)
+            self._loop.call_later(PROGRESS_S, self._show_progress)
+
+    def _say(self, text: str, is_needed: bool = False) -> None:
+        if is_needed or not self._options.is_quiet:
+            try:
+                talk.say(text)
+            except OSError:
+                pass  # the terminal is gone; PreStop is to run all the same
+
+
+def _new_loop() -> asyncio.AbstractEventLoop:
+    try:
+        import uvloop
+    except ImportError:  # it has no wheel for every machine
+        return asyncio.new_event_loop()
+    return uvloop.new_event_loop()
+
+
+def _cannot_listen(port: int, exc: OSError) -> int:
+    if exc.errno == errno.EADDRINUSE:
+        talk.error(f"port {port} is in use", "choose another one, or let --port 0 pick a free one")
+    else:
+        talk.error(f"cannot listen on {HOST}:{port}: {exc.strerror}", "try --port 0")
+    return exits.UNAVAILABLE

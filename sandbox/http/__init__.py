@@ -1,0 +1,1 @@
+"""HTTP on loopback: `app` answers as Function Compute does, `server` listens."""
