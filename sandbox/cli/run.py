@@ -8,11 +8,11 @@ from sandbox.cli.hint import keep_hint
 from sandbox.cli.options import RunOptions
 from sandbox.config.cache import cached_load
 from sandbox.config.result import Config, ConfigMissing
-from sandbox.core.spec import BoxSettings
+from sandbox.core.spec import BoxSettings, FunctionSpec
 from sandbox.engine.launch import Launch
 from sandbox.engine.leftovers import state_dir
 
-__all__ = ["load_config", "run"]
+__all__ = ["choose_function", "load_config", "run"]
 
 
 def run(options: RunOptions, early: Launch | None = None) -> int:
@@ -37,9 +37,8 @@ def _run_events(
     if early and (list(early.started) != [python] or len(config.specs) != 1):
         early.abandon()
         early = None
-    if len(config.specs) != 1:
-        names = ", ".join(spec.name for spec in config.specs)
-        talk.error(f"there are {len(config.specs)} functions: {names}", "name the one to invoke")
+    spec = choose_function(config)
+    if spec is None:
         return exits.USAGE
     try:
         launch = early or Launch([python], os.environ)
@@ -49,7 +48,16 @@ def _run_events(
 
     if early is None:
         keep_hint(options.config, options.functions, options.python, os.environ, python)
-    return run_events(config.specs[0], settings, options, launch)
+    return run_events(spec, settings, options, launch)
+
+
+def choose_function(config: Config) -> FunctionSpec | None:
+    """The one function that events can mean; None, after saying so, when there are several."""
+    if len(config.specs) == 1:
+        return config.specs[0]
+    names = ", ".join(spec.name for spec in config.specs)
+    talk.error(f"there are {len(config.specs)} functions: {names}", "name the one to invoke")
+    return None
 
 
 def load_config(options: RunOptions) -> Config | int:
