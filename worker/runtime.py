@@ -56,10 +56,13 @@ class Channel(object):
     def send(self, kind, meta=b"", body=b""):
         # type: (int, bytes, bytes) -> None
         frame, bulk = self._connection.send(kind, meta, body)
-        while frame:
-            frame = frame[os.write(self._answers, frame) :]
-        if bulk:
-            self._bulk.sendall(bulk)
+        try:
+            while frame:
+                frame = frame[os.write(self._answers, frame) :]
+            if bulk:
+                self._bulk.sendall(bulk)
+        except BrokenPipeError:
+            raise ChannelClosed from None
 
     def receive(self):
         # type: () -> wire.Message
@@ -117,11 +120,9 @@ class Runtime(object):
 
     def serve(self):
         # type: () -> None
-        """From SETUP to the end. Returns when the supervisor is gone."""
+        """From SETUP to the end. Raises ChannelClosed when the supervisor hangs up."""
         signal.signal(signal.SIGTERM, self._on_sigterm)
-        if not self._initialize():
-            signal.pause()  # the supervisor sends SIGTERM; there is nothing else to wait for
-            return
+        self._initialize()
         while True:
             message = self._channel.receive()
             if message.kind == wire.INVOKE:
@@ -130,13 +131,12 @@ class Runtime(object):
                 self._pre_stop(message.meta.decode("ascii"))
 
     def _initialize(self):
-        # type: () -> bool
+        # type: () -> None
         failure = self._run_hook("initializer", self._setup["request_id"])
         if failure is None:
             self._channel.send(wire.READY, _usage())
-            return True
-        self._channel.send(wire.INIT_FAILED, _usage(), failure.body())
-        return False
+        else:
+            self._channel.send(wire.INIT_FAILED, _usage(), failure.body())
 
     def _pre_stop(self, request_id):
         # type: (str) -> None
@@ -205,9 +205,7 @@ class Runtime(object):
         if self._busy:
             self._log.dump_stacks()
             os._exit(_TIMEOUT_STATUS)
-        atexit._run_exitfuncs()
-        flush_stdio()
-        os._exit(0)
+        _say_goodbye()
 
 
 def run(requests, answers, bulk):
@@ -223,8 +221,8 @@ def run(requests, answers, bulk):
         runtime = Runtime(channel, setup)
         runtime.enter()
         runtime.serve()
-    except (ChannelClosed, BrokenPipeError):
-        os._exit(0)
+    except ChannelClosed:
+        _say_goodbye()
 
 
 def hide_modules():
@@ -233,6 +231,16 @@ def hide_modules():
     for name in list(sys.modules):
         if name == "worker" or name.startswith("worker."):
             del sys.modules[name]
+
+
+def _say_goodbye():
+    # type: () -> None
+    # Not by SystemExit: that would wait for the user's threads, and tear down the interpreter.
+    # It may have come by the EOF: the SIGTERM must not cut the hooks short.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    atexit._run_exitfuncs()
+    flush_stdio()
+    os._exit(0)
 
 
 def _usage():

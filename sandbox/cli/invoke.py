@@ -1,4 +1,4 @@
-"""`fcbox invoke`: on the running supervisor of this configuration if there is one, else one-shot."""
+"""`fcbox invoke`: on the running supervisor of this configuration, else one-shot."""
 
 import base64
 import os

@@ -115,8 +115,13 @@ class Guest:
         return bool(self._unsent) or struct.unpack("i", unread)[0] > 0
 
     def terminate(self) -> None:
-        """SIGTERM to the worker."""
+        """SIGTERM to the worker, and no more requests.
+
+        Both: Python runs a signal handler between two instructions, so a signal that comes just
+        before the worker blocks in read(2) is seen only when that read ends. The EOF ends it.
+        """
         self.signal(signal.SIGTERM)
+        self._hang_up()
 
     def signal(self, signum: int) -> None:
         """Any signal to the worker."""
@@ -132,16 +137,21 @@ class Guest:
 
     def close(self) -> None:
         """Gives the channel's descriptors back; stdout and stderr are the log's."""
-        if self._requests < 0:
+        if self._answers < 0:
             return
+        self._hang_up()
         self._stop_reading()
-        self._loop.remove_writer(self._requests)
-        os.close(self._requests)
         os.close(self._answers)
-        self._requests = self._answers = -1
+        self._answers = -1
         if self._bulk:
             self._loop.remove_writer(self._bulk.fileno())
             self._bulk.close()
+
+    def _hang_up(self) -> None:
+        if self._requests >= 0:
+            self._loop.remove_writer(self._requests)
+            os.close(self._requests)
+            self._requests = -1
 
     # -- being made ------------------------------------------------------------------------------
 
@@ -251,7 +261,7 @@ class Guest:
 
     def _exited(self, child: procs.Child) -> None:
         # Its last answer can still be unread: the pidfd and the pipe are two descriptors.
-        while self._requests >= 0:
+        while self._answers >= 0:
             try:
                 data = os.read(self._answers, _READ_BYTES)
             except BlockingIOError:
@@ -262,7 +272,7 @@ class Guest:
             self._take_messages()
             if self._bulk_in:
                 self._read_bulk()
-        if self._requests >= 0:
+        if self._answers >= 0:
             self._stop_reading()
         self._tell_exit()
 
