@@ -46,6 +46,14 @@ class Deadlines:
         heapq.heappush(self._heap, (deadline_s, self._serial, item))
         self._arm()
 
+    def forget(self, item: HasDeadline) -> None:
+        """Lets go of an item: its entry would hold it until its time, which may be a day off."""
+        if item.watched_s is not None:
+            item.watched_s = None
+            self._heap = [entry for entry in self._heap if entry[2] is not item]
+            heapq.heapify(self._heap)
+            self._arm()
+
     def close(self) -> None:
         """Forgets everything."""
         self._heap.clear()

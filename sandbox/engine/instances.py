@@ -197,6 +197,8 @@ class InstanceShell:
         elif guest.stdout >= 0:
             os.close(guest.stdout)
             os.close(guest.stderr)
+        self.idle_until_s = None
+        self._host.deadlines.forget(self)
         self._pool.on_dead(self)
 
     def _notice_death(self, was: State) -> None:
