@@ -9,10 +9,10 @@ A guest is blank until somebody becomes its `owner`: a spare is a guest that sai
 no owner yet. The owner hears of messages, of a broken channel, and of the end, once.
 """
 
+import _socket
 import fcntl
 import os
 import signal
-import socket
 import struct
 import termios
 from typing import Protocol
@@ -58,7 +58,7 @@ class Guest:
         self._child: procs.Child | None = None
         self._is_killed = False
         self._requests = self._answers = -1
-        self._bulk: socket.socket | None = None
+        self._bulk: _socket.socket | None = None
         self._unsent = b""
         self._bulk_out = memoryview(b"")
         self._bulk_in = bytearray()
@@ -160,7 +160,7 @@ class Guest:
         try:
             for _ in range(4):
                 opened += os.pipe2(os.O_CLOEXEC)
-            bulk, their_bulk = socket.socketpair()
+            bulk, their_bulk = _socket.socketpair()
         except OSError:
             for fd in opened:
                 os.close(fd)
@@ -309,10 +309,10 @@ class Guest:
         self._loop.remove_writer(fd)
 
 
-def _widen(end: socket.socket) -> None:
+def _widen(end: _socket.socket) -> None:
     # The forced form needs CAP_NET_ADMIN; the plain one is cut at net.core.wmem_max.
-    for forced, plain in ((32, socket.SO_SNDBUF), (33, socket.SO_RCVBUF)):
+    for forced, plain in ((32, _socket.SO_SNDBUF), (33, _socket.SO_RCVBUF)):
         try:
-            end.setsockopt(socket.SOL_SOCKET, forced, _BULK_BUFFER_BYTES)
+            end.setsockopt(_socket.SOL_SOCKET, forced, _BULK_BUFFER_BYTES)
         except OSError:
-            end.setsockopt(socket.SOL_SOCKET, plain, _BULK_BUFFER_BYTES)
+            end.setsockopt(_socket.SOL_SOCKET, plain, _BULK_BUFFER_BYTES)

@@ -5,9 +5,9 @@ supervisor's children); what was asked of it and not answered fails, unless the 
 by its tag, and the next `spawn` starts a new zygote.
 """
 
+import _socket
 import array
 import os
-import socket
 import struct
 from collections import deque
 from collections.abc import Callable
@@ -46,7 +46,7 @@ class Zygote:
         self._queue: deque[tuple[int, OpenEnds, Spawned]] = deque()
         self._waiting: deque[tuple[int, Spawned]] = deque()
         fd, pid = started or start_zygote(python, box_tag, home)
-        self._control = socket.socket(fileno=fd)
+        self._control = _socket.socket(fileno=fd)
         self._control.setblocking(False)
         self._child = procs.Child(loop, pid, self._exited)
         loop.add_reader(self._control.fileno(), self._read)
@@ -79,7 +79,7 @@ class Zygote:
             except OSError as exc:
                 done(0, f"no descriptors for an instance: {exc.strerror}")
                 continue
-            rights = (socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", ends))
+            rights = (_socket.SOL_SOCKET, _socket.SCM_RIGHTS, array.array("i", ends))
             try:
                 self._control.sendmsg([_SPAWN.pack(tag)], [rights])
                 self._waiting.append((tag, done))
