@@ -120,9 +120,28 @@ def find(tag: int) -> int | None:
 
 
 def _tagged() -> Iterable[tuple[int, int]]:
-    for name in os.listdir("/proc"):
-        if name.isdigit() and (tag := _tag_of(int(name))) >= _TAG_BASE:
-            yield int(name), tag
+    """Every tagged process. What finds none has proved that there is none.
+
+    A process can escape one look by changing its pid: it forks, and ends before the look has
+    come to it. Its child then has a pid that was given out meanwhile, so those are looked at
+    next, until no new one was given out.
+    """
+    newest = _newest_pid()
+    pids: Iterable[int] = [int(name) for name in os.listdir("/proc") if name.isdigit()]
+    while pids:
+        for pid in pids:
+            if (tag := _tag_of(pid)) >= _TAG_BASE:
+                yield pid, tag
+        looked_at, newest = newest, _newest_pid()
+        if newest >= looked_at:
+            pids = range(looked_at + 1, newest + 1)
+        else:  # the numbers have begun anew
+            pids = [int(name) for name in os.listdir("/proc") if name.isdigit()]
+
+
+def _newest_pid() -> int:
+    with open("/proc/loadavg", "rb") as loadavg:  # proc(5): the last field
+        return int(loadavg.read().split()[-1])
 
 
 def _tag_of(pid: int) -> int:
