@@ -61,7 +61,8 @@ class Outlet:
         while self._waiting_bytes and self._write_some():
             if not self._poll.poll(_LAST_WAIT_MS):
                 self.lost_bytes += self._waiting_bytes
-                break
+                self._buffer.clear()  # told as lost, so not to be written later after all
+                self._waiting_bytes = 0
 
     def _flush(self) -> None:
         self._is_scheduled = False
