@@ -31,7 +31,7 @@ from worker.output import open_stdio
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import List, Tuple
+    from typing import Iterator, List, Tuple
 
 __all__ = ["main"]
 
@@ -84,6 +84,11 @@ def _spawn(control, supervisor, tag, descriptors):
     # type: (_socket.socket, int, int, List[int]) -> bool
     """True in the instance, when its life is over; False in the zygote."""
     try:
+        # The clone has its tag from its first moment on, for the case that we die before we
+        # have told its pid.
+        _, ceiling = resource.getrlimit(resource.RLIMIT_RTTIME)
+        if ceiling == resource.RLIM_INFINITY or tag <= ceiling:
+            resource.setrlimit(resource.RLIMIT_RTTIME, (tag, ceiling))
         reply = clone_sibling()
     except (OSError, NotImplementedError) as exc:
         reply = -(getattr(exc, "errno", None) or 1)
@@ -103,20 +108,34 @@ def _kill_all(box_tag):
     # type: (int) -> None
     """SIGKILLs what carries a tag of this supervisor until a look finds nothing."""
     deadline = time.monotonic() + _SWEEP_S
-    while time.monotonic() < deadline:
-        found = [pid for pid in _pids() if _carries(pid, box_tag)]
-        for pid in found:
-            try:
-                os.kill(pid, signal.SIGKILL)
-            except OSError:
-                pass
-        if not found:
-            return
+    found = True
+    while found and time.monotonic() < deadline:
+        found = False
+        for pid in _pids():
+            if _carries(pid, box_tag):
+                found = True
+                try:
+                    os.kill(pid, signal.SIGKILL)
+                except OSError:
+                    pass
 
 
 def _pids():
-    # type: () -> List[int]
-    return [int(name) for name in os.listdir("/proc") if name.isdigit()]
+    # type: () -> Iterator[int]
+    # Then those that were given out meanwhile: a process that forks and ends has a new number.
+    newest = _newest_pid()
+    pids = [int(name) for name in os.listdir("/proc") if name.isdigit()]
+    while pids:
+        for pid in pids:
+            yield pid
+        looked_at, newest = newest, _newest_pid()
+        pids = list(range(looked_at + 1, newest + 1))
+
+
+def _newest_pid():
+    # type: () -> int
+    with open("/proc/loadavg", "rb") as loadavg:
+        return int(loadavg.read().split()[-1])
 
 
 def _carries(pid, box_tag):

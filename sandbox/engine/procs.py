@@ -115,12 +115,27 @@ def sweep_box(box_tag: int) -> int:
 
 
 def find(tag: int) -> int | None:
-    """The pid of a process that carries `tag`, dead or alive; None when there is none."""
-    return next((pid for pid, found in _tagged() if found == tag), None)
+    """The pid of a process that carries `tag`, dead or alive; None when there is none.
+
+    A clone that has just been born has its tag in the soft limit only.
+    """
+    for pid in _pids():
+        try:
+            if tag in resource.prlimit(pid, resource.RLIMIT_RTTIME):
+                return pid
+        except OSError:
+            continue  # gone, or another user's
+    return None
 
 
 def _tagged() -> Iterable[tuple[int, int]]:
-    """Every tagged process. What finds none has proved that there is none.
+    for pid in _pids():
+        if (tag := _tag_of(pid)) >= _TAG_BASE:
+            yield pid, tag
+
+
+def _pids() -> Iterable[int]:
+    """Every process. Who looks at all of them and finds none of a kind has proved it.
 
     A process can escape one look by changing its pid: it forks, and ends before the look has
     come to it. Its child then has a pid that was given out meanwhile, so those are looked at
@@ -129,9 +144,7 @@ def _tagged() -> Iterable[tuple[int, int]]:
     newest = _newest_pid()
     pids: Iterable[int] = [int(name) for name in os.listdir("/proc") if name.isdigit()]
     while pids:
-        for pid in pids:
-            if (tag := _tag_of(pid)) >= _TAG_BASE:
-                yield pid, tag
+        yield from pids
         looked_at, newest = newest, _newest_pid()
         if newest >= looked_at:
             pids = range(looked_at + 1, newest + 1)
