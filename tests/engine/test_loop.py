@@ -64,9 +64,7 @@ def test_reader_hears_the_end(loop: PollLoop) -> None:
 def test_writer(loop: PollLoop, pipe: tuple[int, int]) -> None:
     """Called when there is room again."""
     read, write = pipe
-    with pytest.raises(BlockingIOError):
-        while True:
-            os.write(write, b"x" * 65536)
+    os.write(write, b"x" * (1 << 20))  # as much as goes in
     done: list[object] = []
     loop.add_writer(write, done.append, "room")
     loop.call_soon(lambda: os.read(read, 1 << 20))
