@@ -1,0 +1,85 @@
+"""Writes what the documentation says twice: tables that come out of the code.
+
+    python scripts/generate_docs.py            bring the files up to date
+    python scripts/generate_docs.py --check    exit 1, and say which, when one is stale
+
+A generated part stands between two comments, and the name in the first one says which it is:
+
+    <!-- generated: lifecycle-table -->
+    ...
+    <!-- end -->
+"""
+
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+if str(ROOT) not in sys.path:
+    sys.path.insert(0, str(ROOT))
+
+from sandbox.config import models  # noqa: E402 - the path comes first
+from sandbox.core.lifecycle import render_table  # noqa: E402
+
+FILES = ("docs/architecture.md", "docs/configuration.md")
+
+_PART = re.compile(r"(<!-- generated: ([a-z-]+) -->\n).*?(<!-- end -->\n)", re.DOTALL)
+
+
+def keys_table(model: type[models.Model], *, skip: frozenset[str] = frozenset()) -> str:
+    """The keys of a model: what may stand there, and what counts when nothing does."""
+    lines = ["| key | value | default |", "|---|---|---|"]
+    for key, name in models.known_keys(model).items():
+        if key in skip:
+            continue
+        field = model.model_fields[name]
+        expected = field.description or "not supported"
+        lines.append(f"| `{key}` | {expected} | {_default(field.get_default())} |")
+    return "\n".join(lines)
+
+
+def _default(value: object) -> str:
+    if value is None or value == {}:
+        return ""
+    number = f"{value:g}" if isinstance(value, float) else str(value)
+    return f"`{number}`"
+
+
+def names(keys: frozenset[str]) -> str:
+    """Some keys as one sentence, in order."""
+    return ", ".join(f"`{key}`" for key in sorted(keys)) + "."
+
+
+PARTS: dict[str, Callable[[], str]] = {
+    "lifecycle-table": render_table,
+    "box-keys": lambda: keys_table(models.Box, skip=frozenset(("functions",))),
+    "box-function-keys": lambda: keys_table(models.BoxFunction),
+    "props": lambda: keys_table(models.Props, skip=models.FC2_KEYS),
+    "props-silent": lambda: names(models.ACCEPTED_SILENTLY),
+    "props-without-effect": lambda: names(models.WITHOUT_EFFECT),
+}
+
+
+def renewed(text: str) -> str:
+    """`text` with every generated part as the code has it now."""
+    return _PART.sub(lambda found: found[1] + PARTS[found[2]]() + "\n" + found[3], text)
+
+
+def main(arguments: list[str]) -> int:
+    """Gives the exit code."""
+    stale = []
+    for name in FILES:
+        path = ROOT / name
+        text = path.read_text(encoding="utf-8")
+        if renewed(text) != text:
+            stale.append(name)
+            if "--check" not in arguments:
+                path.write_text(renewed(text), encoding="utf-8")
+    for name in stale:
+        print(f"{name} was stale" + (": run it again without --check" if arguments else ""))
+    return 1 if stale and "--check" in arguments else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
