@@ -12,6 +12,7 @@ A generated part stands between two comments, and the name in the first one says
 
 import re
 import sys
+import textwrap
 from collections.abc import Callable
 from pathlib import Path
 
@@ -48,7 +49,7 @@ def _default(value: object) -> str:
 
 def names(keys: frozenset[str]) -> str:
     """Some keys as one sentence, in order."""
-    return ", ".join(f"`{key}`" for key in sorted(keys)) + "."
+    return textwrap.fill(", ".join(f"`{key}`" for key in sorted(keys)) + ".", 100)
 
 
 PARTS: dict[str, Callable[[], str]] = {

@@ -3,6 +3,7 @@
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -26,6 +27,7 @@ _EXAMPLE = re.compile(
     r"^```python\n(.*?)^```\n(?:\n^```text\n(.*?)^```\n)?", re.DOTALL | re.MULTILINE
 )
 _SESSION = re.compile(r"^```console\n(.*?)^```\n", re.DOTALL | re.MULTILINE)
+_YAML = re.compile(r"^```yaml\n(.*?)^```\n", re.DOTALL | re.MULTILINE)
 _LINK = re.compile(r"\[[^\]]*\]\(([^)#\s]*)(#[^)\s]*)?\)")
 _FENCE = re.compile(r"^```.*?^```\n", re.DOTALL | re.MULTILINE)
 _ID = re.compile(r"\b([1c])-[0-9a-f]{8}-[0-9a-f]{8}-[0-9a-f]{12}")
@@ -115,6 +117,19 @@ def test_session(name: str, tmp_path: Path) -> None:
     assert result.returncode == 0
     assert result.stdout == answer + "\n"
     assert masked(result.stderr) == masked(log)
+
+
+@pytest.mark.parametrize("name", ["README.md", "README.zh.md", "docs/configuration.md"])
+def test_settings(name: str, tmp_path: Path) -> None:
+    """The example of the key `fcbox` fits the sample function."""
+    shown = _YAML.search(read(name))
+    assert shown is not None
+    shutil.copy(ROOT / "configs/hello/index.py", tmp_path)
+    (tmp_path / "s.yaml").write_text(read("configs/hello/s.yaml") + shown[1], encoding="utf-8")
+    result = run_python("-m", "sandbox", "validate", str(tmp_path), state=tmp_path / "state")
+
+    assert result.returncode == 0
+    assert _OTHER_PYTHON.sub("", result.stdout) == ""
 
 
 @pytest.mark.parametrize("path", DOCS, ids=lambda path: str(path.relative_to(ROOT)))
