@@ -102,7 +102,7 @@ def _boxes(state: str) -> Iterator[tuple[str, int, bool]]:
 
 
 def _is_locked(path: str) -> bool:
-    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -118,7 +118,7 @@ def _read(path: str) -> "dict[str, Any]":
     try:
         with open(os.path.join(path, _RECORD), "rb") as file:
             record = json.loads(file.read())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return record if isinstance(record, dict) else {}
 
