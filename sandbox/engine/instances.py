@@ -94,7 +94,8 @@ class InstanceShell:
         self._pool = pool
         self._guest = guest
         self._log: InstanceLog | None = None
-        self._token = os.urandom(TOKEN_BYTES)
+        # No text in UTF-8 holds a byte FF: none of it is ever held back as half a token.
+        self._token = b"\xff" + os.urandom(TOKEN_BYTES - 1)
         self._announce("fc:Instance:Creating", request.id if request else "")
         guest.owner = self
         host.deadlines.watch(self)

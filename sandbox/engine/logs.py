@@ -249,8 +249,9 @@ class InstanceLog:
             self._emit(stream.source, data[:end] if end < len(data) else data)
         rest = data[end:]
         while len(rest) > LINE_BYTES:
-            self._emit(stream.source, rest[:LINE_BYTES], is_cut=True)
-            rest = rest[LINE_BYTES:]
+            cut = _character_start(rest, LINE_BYTES)
+            self._emit(stream.source, rest[:cut], is_cut=True)
+            rest = rest[cut:]
         stream.held = rest
 
     def _flush_held(self, stream: _Stream) -> None:
@@ -274,3 +275,11 @@ class InstanceLog:
                     self._phase.lower(), source, data, level, is_late, is_cut,
                 )
             )  # fmt: skip
+
+
+def _character_start(data: bytes, at: int) -> int:
+    """The last place up to `at` where a character of UTF-8 begins; `at` where none does."""
+    for start in range(at, at - 4, -1):
+        if data[start] & 0xC0 != 0x80:
+            return start
+    return at
