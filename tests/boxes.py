@@ -115,8 +115,8 @@ def open_box(
 
 def box_tag(state: Path) -> int:
     """The tag of the only box that is registered there."""
-    (record,) = (state / "runs").glob("*.json")
-    return int(record.stem, 16)
+    (folder,) = (state / "runs").iterdir()
+    return int(folder.name, 16)
 
 
 def live_processes(tag: int) -> set[int]:
