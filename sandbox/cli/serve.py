@@ -33,8 +33,7 @@ _LAST_ANSWERS_S, _LAST_ANSWERS_HARD_S = 5.0, 0.2
 """How long clients have to read their answers when all functions have ended; after a second
 signal."""
 _ISOLATION = (
-    "isolation: none (own session and clean environment only: "
-    "a function can do what you can do)"
+    "isolation: none (own session and clean environment only: a function can do what you can do)"
 )
 
 
@@ -156,11 +155,13 @@ class _Serving:
             self._loop.call_later(PROGRESS_S, self._show_progress)
 
     def _say(self, text: str, is_needed: bool = False) -> None:
+        # Not by print: when the terminal is gone, PreStop is to run all the same, and what
+        # print could not flush would make Python's exit code 120.
         if is_needed or not self._options.is_quiet:
             try:
-                talk.say(text)
+                os.write(2, f"{text}\n".encode())
             except OSError:
-                pass  # the terminal is gone; PreStop is to run all the same
+                pass
 
 
 def _new_loop() -> asyncio.AbstractEventLoop:
