@@ -210,17 +210,21 @@ def test_prestop_runs_though_nobody_reads_standard_error_any_more(tmp_path: Path
         command, cwd=ROOT, env=environ_of(tmp_path), stderr=subprocess.PIPE, text=True
     )
     assert process.stderr
-    with process.stderr as stderr:
-        line = stderr.readline()
-        assert "press" in stderr.readline() + stderr.readline()
-    port = re.search(r":(\d+)/", line)
-    assert port
-    ask(int(port[1]), "POST", "/2023-03-30/functions/f/invocations", b"")
-    process.send_signal(signal.SIGHUP)
+    try:
+        with process.stderr as stderr:
+            line = stderr.readline()
+            assert "press" in stderr.readline() + stderr.readline()
+        port = re.search(r":(\d+)/", line)
+        assert port
+        ask(int(port[1]), "POST", "/2023-03-30/functions/f/invocations", b"")
+        process.send_signal(signal.SIGHUP)
 
-    assert process.wait(20) == 129
-    assert (tmp_path / "stopped").exists()
-    assert os.listdir(tmp_path / "state" / "runs") == []
+        assert process.wait(20) == 129
+        assert (tmp_path / "stopped").exists()
+        assert os.listdir(tmp_path / "state" / "runs") == []
+    finally:
+        process.kill()
+        process.wait()
 
 
 def test_a_request_that_waits_for_an_instance_is_told_that_it_did_not_run(tmp_path: Path) -> None:
