@@ -42,7 +42,7 @@ def read(name: str) -> str:
 
 def examples() -> list[object]:
     found = []
-    for name in ("README.md", "docs/python-api.md"):
+    for name in ("README.md", "README.zh.md", "docs/python-api.md"):
         for number, (code, output) in enumerate(_EXAMPLE.findall(read(name)), 1):
             found.append(pytest.param(code, output, id=f"{name}-{number}"))
     return found
