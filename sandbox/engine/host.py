@@ -67,11 +67,9 @@ class Host:
         Raises OSError when the interpreter cannot be started.
         """
         spares = self._spares.get(python)
-        while spares:
-            guest = spares.popleft()
-            if guest.pid:
-                self.loop.call_soon(self.fill_spares, python)
-                return guest
+        if spares:
+            self.loop.call_soon(self.fill_spares, python)
+            return spares.popleft()  # it may still be on its way, but ahead of a new one
         return self._new_guest(python)
 
     def fill_spares(self, python: str) -> None:
