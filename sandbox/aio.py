@@ -95,7 +95,8 @@ class AsyncSandbox:
     async def invoke(self, function: str, event: bytes = b"") -> InvokeResult:
         """Invokes a function and gives its outcome; a function's failure is no exception.
 
-        Cancelling the await tells the box that the caller went away. Raises NotFound.
+        Cancelling the await tells the box that the caller went away. Raises NotFound,
+        and ValueError for an event of more than 32 MB.
         """
         supervisor = self._supervisor
         future: asyncio.Future[InvokeResult] = asyncio.get_running_loop().create_future()

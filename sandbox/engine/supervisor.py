@@ -13,18 +13,22 @@ from typing import NamedTuple
 
 from sandbox.core.instance import Request
 from sandbox.core.outcome import Cause, Outcome
-from sandbox.core.spec import BoxSettings, FunctionSpec
+from sandbox.core.spec import MAX_EVENT_BYTES, BoxSettings, FunctionSpec
 from sandbox.engine.host import Host, LifecycleEvent
 from sandbox.engine.instances import InstanceShell
 from sandbox.engine.logs import LogHub
 from sandbox.engine.loop import Loop
 from sandbox.engine.pool import Pool
 
-__all__ = ["InstanceRecord", "Supervisor", "UnknownFunction"]
+__all__ = ["EventTooLarge", "InstanceRecord", "Supervisor", "UnknownFunction"]
 
 
 class UnknownFunction(LookupError):
     """There is no function of that name in this box."""
+
+
+class EventTooLarge(ValueError):
+    """The event of an invocation is over MAX_EVENT_BYTES."""
 
 
 class InstanceRecord(NamedTuple):
@@ -69,10 +73,14 @@ class Supervisor:
     def invoke(
         self, name: str, event: bytes, reply: Callable[[Request, Outcome], None]
     ) -> Request:
-        """Takes one request. Raises UnknownFunction."""
+        """Takes one request. Raises UnknownFunction or EventTooLarge."""
         pool = self.pools.get(name)
         if pool is None:
             raise UnknownFunction(name)
+        if len(event) > MAX_EVENT_BYTES:
+            raise EventTooLarge(
+                f"payload size exceeds maximum allowed size ({MAX_EVENT_BYTES} bytes)"
+            )
         counted = partial(self._replied, pool, reply)
         request = Request(self.host.ids.request_id(), event, time.monotonic(), counted)
         pool.invoke(request)
