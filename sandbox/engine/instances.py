@@ -35,7 +35,7 @@ from sandbox.core.outcome import Outcome, describe_status
 from sandbox.core.spec import FunctionSpec
 from sandbox.engine.guest import Guest
 from sandbox.engine.host import Host
-from sandbox.engine.logs import InstanceLog
+from sandbox.engine.logs import TAIL_BYTES, InstanceLog
 from worker import wire
 from worker.records import TOKEN_BYTES
 
@@ -238,7 +238,7 @@ class InstanceShell:
 
     def _reply(self, effect: Reply) -> None:
         if self._log:
-            effect.request.tail = bytes(self._log.tail)
+            effect.request.tail = bytes(self._log.tail[-TAIL_BYTES:])
         cause = effect.outcome.cause.value
         self._announce("fcbox:Request:Replied", effect.request.id, cause)
         self._replies.append((effect.request, effect.outcome))
