@@ -13,7 +13,6 @@ import signal as signals
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from functools import partial
 from typing import Any, TypeVar
 
 from sandbox.core.instance import Request
@@ -24,7 +23,12 @@ from sandbox.engine.host import LifecycleEvent
 from sandbox.engine.logs import Sink
 from sandbox.engine.loop import PollLoop
 from sandbox.engine.sinks import Outlet, make_sink
-from sandbox.engine.supervisor import InstanceRecord, Supervisor, UnknownFunction
+from sandbox.engine.supervisor import (
+    EventTooLarge,
+    InstanceRecord,
+    Supervisor,
+    UnknownFunction,
+)
 from sandbox.errors import NotFound, SandboxClosed
 from sandbox.result import InvokeResult
 from sandbox.sources import load_specs
@@ -60,9 +64,8 @@ class EventStream:
         self._queue.put(event)
 
     def close(self) -> None:
-        """Ends the stream."""
+        """Ends the stream. Does nothing when it, or the box, has ended."""
         self._close(self)
-        self._queue.put(None)
 
 
 class Sandbox:
@@ -91,6 +94,8 @@ class Sandbox:
         self._thread: threading.Thread | None = None
         self._streams: list[EventStream] = []
         self._is_over = False
+        self._gate = threading.Lock()
+        """Held while a call is given to the loop: none may come after the last one, `_drain`."""
 
     @classmethod
     def from_config(
@@ -117,15 +122,22 @@ class Sandbox:
         self._thread = threading.Thread(target=self._run, args=(started,), name="fcbox")
         self._thread.daemon = True
         self._thread.start()
-        started.result()
+        try:
+            started.result()
+        except BaseException:
+            self._thread.join()
+            self._thread = None
+            self._loop.close()
+            raise
         return self
 
     def close(self) -> None:
         """Ends everything in good order: running requests finish, PreStop runs."""
-        thread, self._thread = self._thread, None
-        if thread is None:
-            return
-        self._loop.call_soon_threadsafe(self._drain)
+        with self._gate:
+            thread, self._thread = self._thread, None
+            if thread is None:
+                return
+            self._loop.call_soon_threadsafe(self._drain)
         thread.join()
         self._box = None
         for stream in self._streams:
@@ -141,7 +153,7 @@ class Sandbox:
     def invoke(self, function: str, event: bytes = b"") -> InvokeResult:
         """Invokes a function and gives its outcome; a function's failure is no exception.
 
-        Raises NotFound.
+        Raises NotFound, and ValueError for an event of more than 32 MB.
         """
         return self.submit(function, event).result()
 
@@ -158,6 +170,8 @@ class Sandbox:
                 self._supervisor().invoke(function, event, reply)
             except UnknownFunction:
                 future.set_exception(NotFound(f"function {function!r} does not exist"))
+            except EventTooLarge as exc:
+                future.set_exception(exc)
 
         self._soon(begin)
         return future
@@ -195,10 +209,7 @@ class Sandbox:
         def listen(supervisor: Supervisor) -> EventStream:
             listeners = supervisor.host.listeners
 
-            def close(stream: EventStream) -> None:
-                self._soon(partial(listeners.remove, stream.put))
-
-            stream = EventStream(close)
+            stream = EventStream(self._forget)
             listeners.append(stream.put)
             self._streams.append(stream)
             return stream
@@ -208,6 +219,18 @@ class Sandbox:
     def statistics(self) -> dict[str, object]:
         """Counters since the start, and what is there now."""
         return self._call(lambda supervisor: supervisor.statistics())
+
+    def _forget(self, stream: EventStream) -> None:
+        def forget() -> None:
+            if stream in self._streams:
+                self._streams.remove(stream)
+                self._supervisor().host.listeners.remove(stream.put)
+                stream.put(None)
+
+        try:
+            self._soon(forget)
+        except SandboxClosed:
+            pass  # the box has ended its streams
 
     def _call(self, function: Callable[[Supervisor], T]) -> T:
         """Runs `function` on the loop's thread; gives what it gives, raises what it raises."""
@@ -223,9 +246,10 @@ class Sandbox:
         return future.result()
 
     def _soon(self, callback: Callable[[], Any]) -> None:
-        if self._thread is None:
-            raise SandboxClosed("the sandbox is not open")
-        self._loop.call_soon_threadsafe(callback)
+        with self._gate:
+            if self._thread is None:
+                raise SandboxClosed("the sandbox is not open")
+            self._loop.call_soon_threadsafe(callback)
 
     def _supervisor(self) -> Supervisor:
         assert self._box is not None
