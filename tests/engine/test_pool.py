@@ -4,6 +4,7 @@ Functions wait for a byte in a FIFO, or for a file, never for time: the test say
 """
 
 import gc
+import itertools
 import os
 import signal
 import threading
@@ -300,7 +301,7 @@ def test_failing_minimum_instances_back_off(tmp_path: Path) -> None:
 
         def gaps() -> list[float]:
             times = [event.time_s for event in box.history if event.name == name]
-            return [later - earlier for earlier, later in zip(times, times[1:], strict=False)]
+            return [later - earlier for earlier, later in itertools.pairwise(times)]
 
         wait_until(lambda: gaps() and gaps()[-1] > 0.4, "a wait between two attempts")
         attempts = count(name, box)
@@ -535,12 +536,19 @@ def test_crash_is_found_at_once(tmp_path: Path, gates: Gates) -> None:
         assert future.result(10).ok
 
 
+def stop(pid: int) -> None:
+    """SIGSTOP, and waits until it has stopped: before that it could still read."""
+    os.kill(pid, signal.SIGSTOP)
+    stat = Path(f"/proc/{pid}/stat")
+    wait_until(lambda: stat.read_text().rpartition(") ")[2][0] == "T", "the worker to stop")
+
+
 def test_request_sent_into_a_dying_instance_is_not_lost(tmp_path: Path) -> None:
     """The worker is stopped, so it reads nothing; then it is killed: another one serves."""
     with open_box(tmp_path, write_function(tmp_path, ECHO, timeout_s=30)) as box:
         for size in (10, 60_000, 70_000, 1 << 20):
             first = box.invoke("f", b"warm")
-            os.kill(box.instances()[0].pid, signal.SIGSTOP)
+            stop(box.instances()[0].pid)
             event = os.urandom(size)
             future = box.submit("f", event)
             wait_until(lambda: states(box)["INVOKING"] == 1, "the request to be sent")
