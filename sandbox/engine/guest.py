@@ -26,6 +26,7 @@ __all__ = ["Guest", "Owner"]
 
 _READ_BYTES = 64 << 10
 _BULK_BUFFER_BYTES = 1 << 20
+_KEPT_BUFFER_BYTES = 2 << 20
 _EOF_GRACE_S = 0.02
 """An EOF is mostly the shadow of a death: wait this long for the pidfd to tell how it died."""
 
@@ -63,6 +64,7 @@ class Guest:
         self._bulk_out = memoryview(b"")
         self._bulk_in = bytearray()
         self._bulk_at = 0
+        self._is_receiving = False
         zygote.spawn(tag, self._open_ends, self._spawned)
 
     @property
@@ -209,17 +211,23 @@ class Guest:
         except wire.RemoteProtocolError as exc:
             self._break(f"the worker broke the protocol: {exc}")
             return
-        if self._connection.bulk_wanted and not self._bulk_in:
-            self._bulk_in = bytearray(self._connection.bulk_wanted)
+        wanted = self._connection.bulk_wanted
+        if wanted and not self._is_receiving:
+            self._is_receiving = True
             assert self._bulk is not None
             self._bulk_at = 0
+            # The buffer is kept: to make, and clear, a new one for each body takes as long as
+            # the transfer. A very large one is not worth keeping.
+            if len(self._bulk_in) < wanted:
+                self._bulk_in = bytearray(wanted)
             self._loop.add_reader(self._bulk.fileno(), self._read_bulk)
 
     def _read_bulk(self) -> None:
         assert self._bulk is not None
         try:
-            while self._bulk_at < len(self._bulk_in):
-                size = self._bulk.recv_into(memoryview(self._bulk_in)[self._bulk_at :])
+            while self._bulk_at < self._connection.bulk_wanted:
+                space = memoryview(self._bulk_in)[self._bulk_at : self._connection.bulk_wanted]
+                size = self._bulk.recv_into(space)
                 if size == 0:
                     raise ConnectionResetError
                 self._bulk_at += size
@@ -229,7 +237,10 @@ class Guest:
             self._loop.remove_reader(self._bulk.fileno())
             return
         self._loop.remove_reader(self._bulk.fileno())
-        body, self._bulk_in = bytes(self._bulk_in), bytearray()
+        self._is_receiving = False
+        body = bytes(memoryview(self._bulk_in)[: self._bulk_at])
+        if len(self._bulk_in) > _KEPT_BUFFER_BYTES:
+            self._bulk_in = bytearray()
         try:
             self._give(self._connection.receive_bulk(body))
         except wire.RemoteProtocolError as exc:
@@ -270,8 +281,8 @@ class Guest:
                 break
             self._connection.receive_data(data)
             self._take_messages()
-            if self._bulk_in:
-                self._read_bulk()
+        if self._is_receiving:
+            self._read_bulk()
         if self._answers >= 0:
             self._stop_reading()
         self._tell_exit()
