@@ -27,6 +27,9 @@ import tempfile
 import time
 from collections.abc import Sequence
 
+if sys.version_info < (3, 11):  # noqa: UP036
+    sys.exit("bench: Python 3.11 or newer is needed")
+
 from bench import peers, report
 from bench import rows as contract
 

@@ -36,6 +36,8 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+if sys.version_info < (3, 11):  # noqa: UP036
+    sys.exit("crash_workers: Python 3.11 or newer is needed")
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from sandbox import (
@@ -270,7 +272,7 @@ class Killer:
                 recycle_at_s = time.monotonic() + self._recycle_s
 
     def _kill_one(self) -> None:
-        records = self._box.instances()
+        records = [record for record in self._box.instances() if record.pid]
         signum = self._random.choice(SIGNALS)
         if not records:
             return

@@ -160,9 +160,7 @@ def _throughput(plan: Plan) -> Entry:
         for loop in LOOPS:
             ours = f"fcbox {loop} x{workers}"
             asked: dict[str, object] = {"loop": loop, "instances": workers, "calls": calls}
-            subjects.append(
-                Subject("calls", "throughput", asked, (ours,), absent=_uvloop(loop))
-            )
+            subjects.append(Subject("calls", "throughput", asked, (ours,), absent=_uvloop(loop)))
             lines.append(Line(ours, f"fcbox, {loop}, {workers} instances", "/s", False))
             checks.append(
                 Check(f"throughput.{workers}.{loop}", f"{workers} workers / Pool, {loop}",
@@ -209,9 +207,7 @@ def _spare(plan: Plan) -> Entry:
     for loop in LOOPS:
         first, warm = f"spare {loop}", f"after spare {loop}"
         parameters: dict[str, object] = {"loop": loop, "count": plan.size(30, 5)}
-        subjects.append(
-            Subject("lives", "spare", parameters, (first, warm), absent=_uvloop(loop))
-        )
+        subjects.append(Subject("lives", "spare", parameters, (first, warm), absent=_uvloop(loop)))
         lines += [
             Line(first, f"first answer, {loop}", "us"),
             Line(warm, f"a later answer, {loop}", "us"),
@@ -263,9 +259,7 @@ def _command(plan: Plan) -> Entry:
 def _payload(plan: Plan) -> Entry:
     one, many = plan.size(200, 10), plan.size(10, 2)
     subjects, lines, checks = [], [], []
-    subjects.append(
-        Subject("plain", "socketpair", {"calls": one}, ("socketpair 1 MB",))
-    )
+    subjects.append(Subject("plain", "socketpair", {"calls": one}, ("socketpair 1 MB",)))
     lines.append(Line("socketpair 1 MB", "socket pair, sendall and recv_into, 1 MB", "ms"))
     for loop in LOOPS:
         small, large = f"fcbox {loop} 1 MB", f"fcbox {loop} 32 MB"

@@ -4,7 +4,7 @@ The zygote is exec'd in the same way, with the same runtime imported and frozen,
 the same call. What an instance needs over such a clone is fcbox's own doing.
 """
 
-import array
+import gc
 import os
 import socket
 import struct
@@ -58,8 +58,7 @@ class Reference:
         """Seconds to the first byte, and seconds of the import."""
         read, write = os.pipe()
         began_s = time.perf_counter()
-        rights = (socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [write]))
-        self._control.sendmsg([b"1"], [rights])
+        socket.send_fds(self._control, [b"1"], [write])
         os.read(read, 1)
         first_s = time.perf_counter() - began_s
         import_s = _SECONDS.unpack(os.read(read, _SECONDS.size))[0]
@@ -71,21 +70,20 @@ class Reference:
 
 def serve(control_fd: int, folder: str, module: str) -> None:
     """The zygote's side: as `worker.zygote.main`, but for what the clone does."""
-    import gc
     import importlib
 
     from worker import runtime, zygote
     from worker.clone import clone_sibling
 
+    prepare = getattr(zygote, "prepare", _prepare)
     runtime.hide_modules()
     os.setsid()
     sys.dont_write_bytecode = True
     control = socket.socket(fileno=control_fd)
-    gc.collect()
-    gc.freeze()
+    prepare()
     control.send(b"0")
     while True:
-        packet, descriptors = zygote._receive(control)
+        packet, descriptors, _, _ = socket.recv_fds(control, 1, 1)
         if not packet:
             return
         pid = clone_sibling()
@@ -98,3 +96,9 @@ def serve(control_fd: int, folder: str, module: str) -> None:
             os._exit(0)
         os.close(descriptors[0])
         control.send(_PID.pack(pid))
+
+
+def _prepare() -> None:
+    """What fcbox's zygote does to its heap before it says that it is ready."""
+    gc.collect()
+    gc.freeze()
