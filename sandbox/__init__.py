@@ -12,7 +12,7 @@ from sandbox.version import __version__
 
 TYPE_CHECKING = False  # not from typing: it takes longer to import than the rest of a start
 if TYPE_CHECKING:
-    from sandbox.aio import AsyncSandbox
+    from sandbox.aio import AsyncEventStream, AsyncSandbox
     from sandbox.blocking import EventStream, Sandbox
     from sandbox.core.outcome import Cause
     from sandbox.core.spec import BoxSettings, Callback, FunctionSpec
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from sandbox.result import InvokeResult
 
 __all__ = [
+    "AsyncEventStream",
     "AsyncSandbox",
     "BoxSettings",
     "Callback",
@@ -40,6 +41,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "AsyncEventStream": "sandbox.aio",
     "AsyncSandbox": "sandbox.aio",
     "BoxSettings": "sandbox.core.spec",
     "Callback": "sandbox.core.spec",

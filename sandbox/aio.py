@@ -7,7 +7,7 @@
 import asyncio
 import os
 import signal as signals
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from functools import partial
 
 from sandbox.core.instance import Request
@@ -23,7 +23,32 @@ from sandbox.errors import NotFound, SandboxClosed
 from sandbox.result import InvokeResult
 from sandbox.sources import load_specs
 
-__all__ = ["AsyncSandbox"]
+__all__ = ["AsyncEventStream", "AsyncSandbox"]
+
+
+class AsyncEventStream:
+    """The lifecycle events since it was made: `async for`, until it or the box is closed."""
+
+    def __init__(self, listeners: list[Callable[[LifecycleEvent], None]]) -> None:
+        self._queue: asyncio.Queue[LifecycleEvent | None] = asyncio.Queue()
+        self._listeners = listeners
+        listeners.append(self._queue.put_nowait)
+
+    def __aiter__(self) -> AsyncIterator[LifecycleEvent]:
+        return self
+
+    async def __anext__(self) -> LifecycleEvent:
+        event = await self._queue.get()
+        if event is None:
+            self._queue.put_nowait(None)  # it stays at its end
+            raise StopAsyncIteration
+        return event
+
+    def close(self) -> None:
+        """Ends the stream. Does nothing when it has ended."""
+        if self._queue.put_nowait in self._listeners:
+            self._listeners.remove(self._queue.put_nowait)
+            self._queue.put_nowait(None)
 
 
 class AsyncSandbox:
@@ -48,6 +73,7 @@ class AsyncSandbox:
         self._log_fd = log_fd
         self._environ = os.environ if environ is None else environ
         self._box: Box | None = None
+        self._streams: list[AsyncEventStream] = []
 
     @classmethod
     def from_config(
@@ -85,6 +111,8 @@ class AsyncSandbox:
             closed = asyncio.get_running_loop().create_future()
             box.drain(partial(closed.set_result, None))
             await closed
+            while self._streams:
+                self._streams.pop().close()
 
     async def __aenter__(self) -> "AsyncSandbox":
         return await self.open()
@@ -135,16 +163,11 @@ class AsyncSandbox:
         """Counters since the start, and what is there now."""
         return self._supervisor.statistics()
 
-    async def events(self) -> AsyncIterator[LifecycleEvent]:
+    def events(self) -> AsyncEventStream:
         """The lifecycle event stream from now on."""
-        queue: asyncio.Queue[LifecycleEvent] = asyncio.Queue()
-        listeners = self._supervisor.host.listeners
-        listeners.append(queue.put_nowait)
-        try:
-            while True:
-                yield await queue.get()
-        finally:
-            listeners.remove(queue.put_nowait)
+        stream = AsyncEventStream(self._supervisor.host.listeners)
+        self._streams.append(stream)
+        return stream
 
     @property
     def supervisor(self) -> Supervisor:
