@@ -47,6 +47,7 @@ def main(control_fd, box_tag):
     # type: (int, int) -> None
     """Serves until EOF. `box_tag` is the tag of the supervisor, its low bits zero."""
     runtime.hide_modules()
+    _close_inherited(control_fd)
     os.setsid()
     for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(signum, signal.SIG_IGN)  # our end is the EOF, not the terminal's Ctrl-C
@@ -64,6 +65,17 @@ def main(control_fd, box_tag):
         if _spawn(control, supervisor, _SPAWN.unpack(packet)[0], descriptors):
             return  # in the instance, at its end
     _kill_all(box_tag)
+
+
+def _close_inherited(control_fd):
+    # type: (int) -> None
+    # What the shell, or whoever started the supervisor, left open is no business of a function.
+    for name in os.listdir("/proc/self/fd"):
+        if int(name) > 2 and int(name) != control_fd:
+            try:
+                os.close(int(name))
+            except OSError:
+                pass  # the listing's own
 
 
 def _receive(control):
