@@ -29,7 +29,7 @@ from sandbox.engine.supervisor import (
     Supervisor,
     UnknownFunction,
 )
-from sandbox.errors import NotFound, SandboxClosed
+from sandbox.errors import FcboxError, NotFound, SandboxClosed
 from sandbox.result import InvokeResult
 from sandbox.sources import load_specs
 
@@ -94,6 +94,7 @@ class Sandbox:
         self._thread: threading.Thread | None = None
         self._streams: list[EventStream] = []
         self._is_over = False
+        self._awaited: set[Future[Any]] = set()
         self._gate = threading.Lock()
         """Held while a call is given to the loop: none may come after the last one, `_drain`."""
 
@@ -161,6 +162,7 @@ class Sandbox:
         """As `invoke`, without waiting."""
         future: Future[InvokeResult] = Future()
         future.set_running_or_notify_cancel()
+        self._await(future)
 
         def reply(request: Request, outcome: Outcome) -> None:
             future.set_result(InvokeResult(request, outcome))
@@ -235,6 +237,7 @@ class Sandbox:
     def _call(self, function: Callable[[Supervisor], T]) -> T:
         """Runs `function` on the loop's thread; gives what it gives, raises what it raises."""
         future: Future[T] = Future()
+        self._await(future)
 
         def run() -> None:
             try:
@@ -266,7 +269,25 @@ class Sandbox:
             started.set_exception(exc)
             return
         started.set_result(None)
-        self._loop.run_until(lambda: self._is_over)
+        try:
+            self._loop.run_until(lambda: self._is_over)
+        except BaseException as exc:
+            self._fail(exc)
+
+    def _await(self, future: "Future[Any]") -> None:
+        self._awaited.add(future)
+        future.add_done_callback(self._awaited.discard)
+
+    def _fail(self, exc: BaseException) -> None:
+        """A bug of ours ended the loop: nobody may wait for it for ever."""
+        with self._gate:
+            self._thread = None
+        for shell in self._supervisor().shells():
+            shell.signal(signals.SIGKILL)
+        for future in list(self._awaited):
+            if not future.done():
+                future.set_exception(FcboxError(f"fcbox itself failed: {exc!r}"))
+        raise exc
 
     def _drain(self) -> None:
         assert self._box is not None

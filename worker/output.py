@@ -80,6 +80,11 @@ class RequestLog(object):
                         "to it is not in this log" % fd
                     self._record(logging.WARNING, text)
 
+    def close(self):
+        # type: () -> None
+        """Gives the private descriptor back."""
+        os.close(self._fd)
+
     def error(self, text):
         # type: (str) -> None
         """An ERROR record, whatever the function did to the logging module."""

@@ -3,8 +3,9 @@
 It is exec'd with a clean environment, imports the runtime once, freezes its heap, and waits on
 a SOCK_SEQPACKET socket. One packet asks for one instance:
 
-    supervisor -> zygote   u64 tag; five descriptors: requests (read), answers (write),
-                           bulk socket, stdout (write), stderr (write)
+    supervisor -> zygote   u64 tag, u8 1 for a spare; six descriptors: requests (read),
+                           answers (write), bulk socket, witness (eventfd), stdout (write),
+                           stderr (write)
     zygote -> supervisor   i32 pid of the instance, or minus errno; first of all, one i32 0: ready
 
 The zygote comes up while the supervisor waits, so what it imports counts: `_socket`, since
@@ -35,9 +36,9 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
-_SPAWN = struct.Struct(">Q")
+_SPAWN = struct.Struct(">QB")
 _REPLY = struct.Struct(">i")
-_DESCRIPTORS = 5
+_DESCRIPTORS = 6
 _SWEEP_S = 1.0
 TAG_SERIAL_BITS = 24
 """The low bits of a tag count the instances of one supervisor; the bits above name it."""
@@ -57,12 +58,12 @@ def main(control_fd, box_tag):
     gc.collect()
     if hasattr(gc, "freeze"):
         gc.freeze()
-    control.send(_REPLY.pack(0))
+    _tell(control, 0)
     while True:
         packet, descriptors = _receive(control)
         if not packet:
             break
-        if _spawn(control, supervisor, _SPAWN.unpack(packet)[0], descriptors):
+        if _spawn(control, supervisor, packet, descriptors):
             return  # in the instance, at its end
     _kill_all(box_tag)
 
@@ -92,9 +93,10 @@ def _receive(control):
     return packet, list(descriptors)
 
 
-def _spawn(control, supervisor, tag, descriptors):
-    # type: (_socket.socket, int, int, List[int]) -> bool
+def _spawn(control, supervisor, packet, descriptors):
+    # type: (_socket.socket, int, bytes, List[int]) -> bool
     """True in the instance, when its life is over; False in the zygote."""
+    tag, is_spare = _SPAWN.unpack(packet)
     try:
         # The clone has its tag from its first moment on, for the case that we die before we
         # have told its pid.
@@ -106,14 +108,22 @@ def _spawn(control, supervisor, tag, descriptors):
         reply = -(getattr(exc, "errno", None) or 1)
     if reply == 0:
         control.close()
-        requests, answers, bulk, stdout, stderr = descriptors
+        requests, answers, bulk, witness, stdout, stderr = descriptors
         enter_instance(supervisor, tag, stdout, stderr)
-        runtime.run(requests, answers, bulk)
+        runtime.run(requests, answers, bulk, witness, is_spare)
         return True
     for descriptor in descriptors:
         os.close(descriptor)
-    control.send(_REPLY.pack(reply))
+    _tell(control, reply)
     return False
+
+
+def _tell(control, number):
+    # type: (_socket.socket, int) -> None
+    try:
+        control.send(_REPLY.pack(number))
+    except OSError:
+        pass  # the supervisor has gone, or given this zygote up: the EOF comes next
 
 
 def _kill_all(box_tag):

@@ -101,7 +101,7 @@ class Broken(NamedTuple):
 class Exit(NamedTuple):
     """Detail of EXITED. `status` as `os.waitstatus_to_exitcode`; None when it is not known.
 
-    `is_undelivered`: the kernel says that the worker never read the current request.
+    `is_undelivered`: the worker had not begun the callback that the current request is for.
     """
 
     status: int | None = None

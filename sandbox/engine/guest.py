@@ -3,6 +3,7 @@
     requests pipe ->          | frames, and bodies up to 64 KB
     answers pipe <-           |
     bulk socket <->           | larger bodies
+    witness eventfd <-        | how many callbacks have begun; read after the worker's death
     stdout, stderr pipes <-   | read by the instance's log
 
 A guest is blank until somebody becomes its `owner`: a spare is a guest that said hello and has
@@ -10,11 +11,8 @@ no owner yet. The owner hears of messages, of a broken channel, and of the end, 
 """
 
 import _socket
-import fcntl
 import os
 import signal
-import struct
-import termios
 from typing import Protocol
 
 from sandbox.engine import procs
@@ -47,7 +45,7 @@ class Owner(Protocol):
 class Guest:
     """One worker process. After `on_exit`, `close` gives the descriptors back."""
 
-    def __init__(self, loop: Loop, zygote: Zygote, tag: int) -> None:
+    def __init__(self, loop: Loop, zygote: Zygote, tag: int, is_spare: bool = False) -> None:
         self.tag = tag
         self.owner: Owner | None = None
         self.has_greeted = False
@@ -58,14 +56,15 @@ class Guest:
         self._connection = wire.Connection(wire.SUPERVISOR)
         self._child: procs.Child | None = None
         self._is_killed = False
-        self._requests = self._answers = -1
+        self._requests = self._answers = self._witness = -1
+        self._begun = 0
         self._bulk: _socket.socket | None = None
         self._unsent = b""
         self._bulk_out = memoryview(b"")
         self._bulk_in = bytearray()
         self._bulk_at = 0
         self._is_receiving = False
-        zygote.spawn(tag, self._open_ends, self._spawned)
+        zygote.spawn(tag, is_spare, self._open_ends, self._spawned)
 
     @property
     def pid(self) -> int:
@@ -109,12 +108,14 @@ class Guest:
         elif bulk:
             self._send_bulk()
 
-    def has_unread_request(self) -> bool:
-        """The worker never read what was sent to it: the kernel still has it, or we do."""
-        if self._requests < 0:
-            return False
-        unread = fcntl.ioctl(self._requests, termios.FIONREAD, b"\0\0\0\0")
-        return bool(self._unsent) or struct.unpack("i", unread)[0] > 0
+    def callbacks_begun(self) -> int:
+        """How many callbacks the dead worker had begun: user code ran for no other."""
+        if self._witness >= 0:
+            try:
+                self._begun += os.eventfd_read(self._witness)
+            except BlockingIOError:
+                pass  # none since the last look
+        return self._begun
 
     def terminate(self) -> None:
         """SIGTERM to the worker, and no more requests.
@@ -144,7 +145,8 @@ class Guest:
         self._hang_up()
         self._stop_reading()
         os.close(self._answers)
-        self._answers = -1
+        os.close(self._witness)
+        self._answers = self._witness = -1
         if self._bulk:
             self._loop.remove_writer(self._bulk.fileno())
             self._bulk.close()
@@ -162,13 +164,15 @@ class Guest:
         try:
             for _ in range(4):
                 opened += os.pipe2(os.O_CLOEXEC)
+            opened.append(os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK))
+            opened.append(os.dup(opened[-1]))
             bulk, their_bulk = _socket.socketpair()
         except OSError:
             for fd in opened:
                 os.close(fd)
             raise
         their_requests, self._requests, self._answers, their_answers = opened[:4]
-        self.stdout, their_stdout, self.stderr, their_stderr = opened[4:]
+        self.stdout, their_stdout, self.stderr, their_stderr, self._witness, witness = opened[4:]
         for fd in (self._requests, self._answers, self.stdout, self.stderr):
             os.set_blocking(fd, False)
         bulk.setblocking(False)
@@ -176,7 +180,8 @@ class Guest:
             _widen(end)
         self._bulk = bulk
         self._loop.add_reader(self._answers, self._read)
-        return their_requests, their_answers, their_bulk.detach(), their_stdout, their_stderr
+        bulk_fd = their_bulk.detach()
+        return their_requests, their_answers, bulk_fd, witness, their_stdout, their_stderr
 
     def _spawned(self, pid: int, failure: str) -> None:
         if pid:

@@ -19,6 +19,7 @@ from worker import wire
 __all__ = ["Host", "LifecycleEvent"]
 
 _RECHECK_S = 0.001
+_REFILL_S = 0.02
 
 
 class LifecycleEvent(NamedTuple):
@@ -68,7 +69,8 @@ class Host:
         """
         spares = self._spares.get(python)
         if spares:
-            self.loop.call_soon(self.fill_spares, python)
+            # Later: a fork now would compete with the request that this one is taken for.
+            self.loop.call_later(_REFILL_S, self.fill_spares, python)
             return spares.popleft()  # it may still be on its way, but ahead of a new one
         return self._new_guest(python)
 
@@ -76,7 +78,7 @@ class Host:
         """Has as many blank workers forked ahead as the settings say."""
         spares = self._spares.setdefault(python, deque())
         while len(spares) < self.settings.spares:
-            guest = self._new_guest(python)
+            guest = self._new_guest(python, is_spare=True)
             guest.owner = _Spare(self, guest, spares)
             spares.append(guest)
 
@@ -116,13 +118,13 @@ class Host:
         has_zygote = any(zygote.is_alive for zygote in self._zygotes.values())
         return not has_zygote and not self._exited and not any(self._spares.values())
 
-    def _new_guest(self, python: str) -> Guest:
+    def _new_guest(self, python: str, is_spare: bool = False) -> Guest:
         zygote = self._zygotes.get(python)
         if zygote is None or not zygote.is_alive:
             zygote = Zygote(self.loop, python, self.box_tag, self.home, self.ended)
             self._zygotes[python] = zygote
         self._serial += 1
-        return Guest(self.loop, zygote, self.box_tag | self._serial)
+        return Guest(self.loop, zygote, self.box_tag | self._serial, is_spare)
 
     def _sweep(self) -> None:
         # One look through /proc serves all that exited in this turn of the loop.

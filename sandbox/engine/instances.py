@@ -94,6 +94,8 @@ class InstanceShell:
         self._pool = pool
         self._guest = guest
         self._log: InstanceLog | None = None
+        self._asked = 0
+        """How many callbacks the worker was asked to run."""
         # No text in UTF-8 holds a byte FF: none of it is ever held back as half a token.
         self._token = b"\xff" + os.urandom(TOKEN_BYTES - 1)
         self._announce("fc:Instance:Creating", request.id if request else "")
@@ -188,7 +190,7 @@ class InstanceShell:
     def _gone(self) -> None:
         guest = self._guest
         was = self.state
-        exit = Exit(guest.status, guest.max_rss_kb, guest.has_unread_request())
+        exit = Exit(guest.status, guest.max_rss_kb, guest.callbacks_begun() < self._asked)
         self.handle(Event.EXITED, exit)
         if was not in (State.TERMINATING, State.KILLING):
             self._notice_death(was)
@@ -217,15 +219,18 @@ class InstanceShell:
 
     def _send_setup(self, effect: SendSetup) -> None:
         spec, guest, host = self.machine.spec, self._guest, self._host
+        self._asked += spec.initializer is not None
         setup = _setup(spec, host, self.id, effect.request_id, self._token)
         guest.send(wire.SETUP, b"", json.dumps(setup).encode("ascii"))
 
     def _send_invoke(self, effect: SendInvoke) -> None:
         request = effect.request
+        self._asked += 1
         meta = wire.invoke_meta(effect.sequence, request.id)
         self._guest.send(wire.INVOKE, meta, request.event)
 
     def _send_prestop(self, effect: SendPreStop) -> None:
+        self._asked += 1
         self._guest.send(wire.PRESTOP, effect.request_id.encode("ascii"))
 
     def _begin(self, effect: Begin) -> None:
@@ -302,7 +307,7 @@ def _setup(
             "name": spec.name,
             "handler": spec.handler,
             "memory": spec.memory_mb,
-            "timeout": spec.timeout_s,
+            "timeout": int(spec.timeout_s) if spec.timeout_s >= 1 else spec.timeout_s,
         },
         "service": {
             "name": "",

@@ -18,7 +18,7 @@ from sandbox.engine.loop import Loop
 
 __all__ = ["Zygote"]
 
-_SPAWN = struct.Struct(">Q")
+_SPAWN = struct.Struct(">QB")
 _REPLY = struct.Struct(">i")
 
 _WINDOW = 16
@@ -43,7 +43,7 @@ class Zygote:
         self.python = python
         self._on_ended = on_ended
         self._loop = loop
-        self._queue: deque[tuple[int, OpenEnds, Spawned]] = deque()
+        self._queue: deque[tuple[int, bool, OpenEnds, Spawned]] = deque()
         self._waiting: deque[tuple[int, Spawned]] = deque()
         fd, pid = started or start_zygote(python, box_tag, home)
         self._control = _socket.socket(fileno=fd)
@@ -61,19 +61,19 @@ class Zygote:
         """Can be asked for instances."""
         return self._child.is_alive
 
-    def spawn(self, tag: int, open_ends: OpenEnds, done: Spawned) -> None:
+    def spawn(self, tag: int, is_spare: bool, open_ends: OpenEnds, done: Spawned) -> None:
         """Asks for one instance. `open_ends` gives the worker's ends; they are closed here.
 
         It is called when the zygote's turn for this instance comes: a thousand instances asked
         for at once do not hold ten thousand descriptors, of which the kernel lets only so many
         be under way.
         """
-        self._queue.append((tag, open_ends, done))
+        self._queue.append((tag, is_spare, open_ends, done))
         self._send_queued()
 
     def _send_queued(self) -> None:
         while self._queue and len(self._waiting) < _WINDOW and self._child.is_alive:
-            tag, open_ends, done = self._queue.popleft()
+            tag, is_spare, open_ends, done = self._queue.popleft()
             try:
                 ends = open_ends()
             except OSError as exc:
@@ -81,7 +81,7 @@ class Zygote:
                 continue
             rights = (_socket.SOL_SOCKET, _socket.SCM_RIGHTS, array.array("i", ends))
             try:
-                self._control.sendmsg([_SPAWN.pack(tag)], [rights])
+                self._control.sendmsg([_SPAWN.pack(tag, is_spare)], [rights])
                 self._waiting.append((tag, done))
             except OSError as exc:
                 done(0, f"the zygote does not take requests: {exc.strerror}")
@@ -123,7 +123,7 @@ class Zygote:
         self._control.close()
         waiting, self._waiting = self._waiting, deque()
         queue, self._queue = self._queue, deque()
-        for _, _, done in queue:
+        for _, _, _, done in queue:
             done(0, f"the zygote ended (status {child.status})")
         for tag, done in waiting:
             # Cloned, and died before it could say so? Then the clone is our child all the same.
