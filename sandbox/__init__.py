@@ -18,7 +18,14 @@ if TYPE_CHECKING:
     from sandbox.core.spec import BoxSettings, Callback, FunctionSpec
     from sandbox.engine.host import LifecycleEvent
     from sandbox.engine.supervisor import InstanceRecord
-    from sandbox.errors import ConfigInvalid, FcboxError, NotFound, SandboxClosed
+    from sandbox.errors import (
+        ConfigInvalid,
+        ConfigMissing,
+        FcboxError,
+        NotFound,
+        OpenedTwice,
+        SandboxClosed,
+    )
     from sandbox.result import InvokeResult
 
 __all__ = [
@@ -28,6 +35,7 @@ __all__ = [
     "Callback",
     "Cause",
     "ConfigInvalid",
+    "ConfigMissing",
     "EventStream",
     "FcboxError",
     "FunctionSpec",
@@ -35,6 +43,7 @@ __all__ = [
     "InvokeResult",
     "LifecycleEvent",
     "NotFound",
+    "OpenedTwice",
     "Sandbox",
     "SandboxClosed",
     "__version__",
@@ -47,6 +56,7 @@ _HOMES = {
     "Callback": "sandbox.core.spec",
     "Cause": "sandbox.core.outcome",
     "ConfigInvalid": "sandbox.errors",
+    "ConfigMissing": "sandbox.errors",
     "EventStream": "sandbox.blocking",
     "FcboxError": "sandbox.errors",
     "FunctionSpec": "sandbox.core.spec",
@@ -54,6 +64,7 @@ _HOMES = {
     "InvokeResult": "sandbox.result",
     "LifecycleEvent": "sandbox.engine.host",
     "NotFound": "sandbox.errors",
+    "OpenedTwice": "sandbox.errors",
     "Sandbox": "sandbox.blocking",
     "SandboxClosed": "sandbox.errors",
 }

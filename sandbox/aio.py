@@ -1,7 +1,7 @@
 """The asynchronous API: the engine in the caller's own asyncio (or uvloop) loop.
 
-    async with AsyncSandbox.from_config("s.yaml") as box:
-        result = await box.invoke("hello", b"{}")
+async with AsyncSandbox.from_config("s.yaml") as box:
+    result = await box.invoke("hello", b"{}")
 """
 
 import asyncio
@@ -21,7 +21,7 @@ from sandbox.engine.sinks import Outlet, make_sink
 from sandbox.engine.supervisor import InstanceRecord, Supervisor, UnknownFunction
 from sandbox.errors import NotFound, SandboxClosed
 from sandbox.result import InvokeResult
-from sandbox.sources import load_specs
+from sandbox.sources import load_specs, with_interpreters
 
 __all__ = ["AsyncEventStream", "AsyncSandbox"]
 
@@ -67,11 +67,11 @@ class AsyncSandbox:
         log_fd: int = 2,
         environ: Mapping[str, str] | None = None,
     ) -> None:
-        self._specs = list(specs)
+        self._environ = os.environ if environ is None else environ
+        self._specs = with_interpreters(specs, self._environ)
         self._settings = settings or BoxSettings()
         self._log_format = log_format
         self._log_fd = log_fd
-        self._environ = os.environ if environ is None else environ
         self._box: Box | None = None
         self._streams: list[AsyncEventStream] = []
 
@@ -88,7 +88,7 @@ class AsyncSandbox:
     ) -> "AsyncSandbox":
         """From an s.yaml (default: in the current directory).
 
-        Raises ConfigInvalid, and FileNotFoundError when there is no such file.
+        Raises ConfigInvalid, and ConfigMissing when there is no such file.
         """
         environ = os.environ if environ is None else environ
         specs, settings = load_specs(path, environ, functions, python)

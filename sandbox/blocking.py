@@ -29,9 +29,9 @@ from sandbox.engine.supervisor import (
     Supervisor,
     UnknownFunction,
 )
-from sandbox.errors import FcboxError, NotFound, SandboxClosed
+from sandbox.errors import FcboxError, NotFound, OpenedTwice, SandboxClosed
 from sandbox.result import InvokeResult
-from sandbox.sources import load_specs
+from sandbox.sources import load_specs, with_interpreters
 
 __all__ = ["EventStream", "Sandbox"]
 
@@ -84,15 +84,16 @@ class Sandbox:
         log_fd: int = 2,
         environ: Mapping[str, str] | None = None,
     ) -> None:
-        self._specs = list(specs)
+        self._environ = os.environ if environ is None else environ
+        self._specs = with_interpreters(specs, self._environ)
         self._settings = settings or BoxSettings()
         self._log_format = log_format
         self._log_fd = log_fd
-        self._environ = os.environ if environ is None else environ
         self._loop = PollLoop()
         self._box: Box | None = None
         self._thread: threading.Thread | None = None
         self._streams: list[EventStream] = []
+        self._was_opened = False
         self._is_over = False
         self._awaited: set[Future[Any]] = set()
         self._gate = threading.Lock()
@@ -111,7 +112,7 @@ class Sandbox:
     ) -> "Sandbox":
         """From an s.yaml (default: in the current directory).
 
-        Raises ConfigInvalid, and FileNotFoundError when there is no such file.
+        Raises ConfigInvalid, and ConfigMissing when there is no such file.
         """
         environ = os.environ if environ is None else environ
         specs, settings = load_specs(path, environ, functions, python)
@@ -119,6 +120,9 @@ class Sandbox:
 
     def open(self) -> "Sandbox":
         """Starts the thread, zygotes, minimum instances and spares."""
+        if self._was_opened:
+            raise OpenedTwice("a sandbox is opened once; make another one")
+        self._was_opened = True
         started: Future[None] = Future()
         self._thread = threading.Thread(target=self._run, args=(started,), name="fcbox")
         self._thread.daemon = True

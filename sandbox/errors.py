@@ -5,8 +5,10 @@ from typing import Any
 
 __all__ = [
     "ConfigInvalid",
+    "ConfigMissing",
     "FcboxError",
     "NotFound",
+    "OpenedTwice",
     "SandboxClosed",
 ]
 
@@ -21,6 +23,14 @@ class ConfigInvalid(FcboxError):
     def __init__(self, diagnostics: Sequence[Any], text: str) -> None:
         super().__init__(text)
         self.diagnostics = tuple(diagnostics)
+
+
+class ConfigMissing(FcboxError, FileNotFoundError):
+    """There is no s.yaml where it was looked for."""
+
+
+class OpenedTwice(FcboxError):
+    """A sandbox is opened once."""
 
 
 class NotFound(FcboxError, LookupError):

@@ -4,9 +4,9 @@ import os
 from collections.abc import Mapping, Sequence
 
 from sandbox.core.spec import BoxSettings, FunctionSpec
-from sandbox.errors import ConfigInvalid
+from sandbox.errors import ConfigInvalid, ConfigMissing
 
-__all__ = ["load_specs"]
+__all__ = ["load_specs", "with_interpreters"]
 
 
 def load_specs(
@@ -14,12 +14,30 @@ def load_specs(
 ) -> tuple[tuple[FunctionSpec, ...], BoxSettings]:
     """The functions and settings of an s.yaml.
 
-    Raises ConfigInvalid with all findings, and FileNotFoundError when there is no such file.
+    Raises ConfigInvalid with all findings, and ConfigMissing when there is no such file.
     """
     from sandbox.config import load, render
+    from sandbox.config.result import ConfigMissing as Missing
 
-    config = load(path, cwd=os.getcwd(), environ=environ, select=functions, python=python)
+    try:
+        config = load(path, cwd=os.getcwd(), environ=environ, select=functions, python=python)
+    except Missing as missing:
+        raise ConfigMissing(f"{missing}; {missing.hint}") from None
     if not config.ok:
         text = "\n\n".join(render(finding, color=False) for finding in config.diagnostics)
         raise ConfigInvalid(config.diagnostics, text)
     return config.specs, config.settings
+
+
+def with_interpreters(
+    specs: Sequence[FunctionSpec], environ: Mapping[str, str]
+) -> list[FunctionSpec]:
+    """The specs, each with an interpreter: one made by hand may leave it to its runtime."""
+    from sandbox.config.interpreters import find_interpreter
+
+    return [
+        spec
+        if spec.python
+        else spec._replace(python=find_interpreter(spec.runtime, None, environ).path)
+        for spec in specs
+    ]

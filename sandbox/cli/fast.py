@@ -23,10 +23,10 @@ _CHOICES = {"--log-format": ("console", "fc", "json"), "--logger-layout": ("doc"
 
 
 def read_run(arguments: list[str]) -> "dict[str, Any] | None":
-    """The fields of RunOptions for `run CONFIG [FUNCTION...] -e TEXT...`; None for all else."""
+    """The fields of RunOptions for the plain forms of `run`; None for all else."""
     if not arguments or arguments[0] != "run":
         return None
-    fields: dict[str, str] = {}
+    fields: dict[str, str | int] = {}
     words: list[str] = []
     events: list[bytes] = []
     is_quiet = False
@@ -34,24 +34,24 @@ def read_run(arguments: list[str]) -> "dict[str, Any] | None":
     for word in rest:
         if word == "-q":
             is_quiet = True
-        elif word == "-e" or word in _VALUES:
+        elif word in ("-e", "--port") or word in _VALUES:
             value = next(rest, None)
             if value is None or not _is_plain(word, value):
                 return None
             if word == "-e":
                 events.append(value.encode("utf-8", "surrogateescape"))
+            elif word == "--port":
+                fields["port"] = int(value)
             else:
                 fields[_VALUES[word]] = value
         elif word.startswith("-"):
             return None
         else:
             words.append(word)
-    if not events:
-        return None
     return {
         "config": words[0] if words else None,
         "functions": tuple(words[1:]),
-        "events": tuple(events),
+        "events": tuple(events) if events else None,
         "is_quiet": is_quiet,
         **fields,
     }
@@ -60,4 +60,6 @@ def read_run(arguments: list[str]) -> "dict[str, Any] | None":
 def _is_plain(option: str, value: str) -> bool:
     if option == "-e":
         return not value.startswith(("@", "-"))
+    if option == "--port":
+        return value.isascii() and value.isdecimal() and int(value) <= 65535
     return value in _CHOICES.get(option, (value,)) and not value.startswith("-")

@@ -4,11 +4,13 @@ import os
 from collections.abc import Mapping
 
 from sandbox.cli.talk import has_color
+from sandbox.engine.box import Box
+from sandbox.engine.host import LifecycleEvent
 from sandbox.engine.logs import Sink
 from sandbox.engine.loop import Loop
 from sandbox.engine.sinks import Outlet, make_sink
 
-__all__ = ["make_sinks"]
+__all__ = ["make_sinks", "tell_events"]
 
 
 def make_sinks(
@@ -23,3 +25,14 @@ def make_sinks(
     else:
         fd = 2
     return [make_sink(log_format, Outlet(loop, fd), has_color(fd, environ))]
+
+
+def tell_events(box: Box) -> None:
+    """For `-v`: the lifecycle events of the instances are part of the log."""
+
+    def tell(event: LifecycleEvent) -> None:
+        if event.name.startswith("fc:"):
+            detail = f" ({event.detail})" if event.detail else ""
+            box.hub.notice(event.function, event.instance_id, f"{event.name}{detail}")
+
+    box.supervisor.listen(tell)

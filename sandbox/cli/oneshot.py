@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from sandbox.cli import exits, talk
-from sandbox.cli.log_output import make_sinks
+from sandbox.cli.log_output import make_sinks, tell_events
 from sandbox.cli.options import RunOptions
 from sandbox.core.instance import Request
 from sandbox.core.outcome import Cause, Outcome
@@ -30,13 +30,15 @@ def run_events(
     """Invokes the function with each event; gives the exit code."""
     loop = PollLoop()
     try:
-        sinks = make_sinks(
-            loop, options.log_format, options.log_file, options.is_quiet, os.environ
-        )
+        sinks = make_sinks(loop, options.log_format, options.log_file, options.is_quiet, os.environ)
     except OSError as exc:
         launch.abandon()
         return talk.cannot_start(exc)
     box = Box(loop, [spec], settings, sinks, os.environ, launch)
+    if options.verbosity:
+        tell_events(box)
+    if options.log_format == "console" and not options.is_quiet:
+        talk.say(talk.ISOLATION)
     return _OneShot(loop, box, spec.name, options).run()
 
 
@@ -48,7 +50,7 @@ class _OneShot:
         self._box = box
         self._function = function
         self._events = options.events or ()
-        self._concurrency = max(1, options.concurrency)
+        self._options = options
         self._next = 0
         self._running = 0
         self._answers: dict[int, Outcome] = {}
@@ -64,7 +66,8 @@ class _OneShot:
         for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(signum, self._note_signal)
         self._box.supervisor.start()
-        self._loop.call_later(_PROGRESS_S, self._show_progress)
+        if not self._options.is_quiet:
+            self._loop.call_later(_PROGRESS_S, self._show_progress)
         self._invoke_more()
         self._loop.run_until(self._step)
         sys.stdout.flush()
@@ -86,7 +89,7 @@ class _OneShot:
     def _invoke_more(self) -> None:
         while (
             self._next < len(self._events)
-            and self._running < self._concurrency
+            and self._running < self._options.concurrency
             and not self._signals
         ):
             at, self._next = self._next, self._next + 1
@@ -115,6 +118,7 @@ class _OneShot:
                 self._code = self._code or exit_code(outcome)
 
     def _print(self, data: bytes) -> None:
+        self._box.hub.flush()  # the End line comes before the answer
         try:
             sys.stdout.buffer.write(data)
             sys.stdout.buffer.flush()

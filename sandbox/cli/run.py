@@ -23,32 +23,36 @@ def run(options: RunOptions, early: Launch | None = None) -> int:
             early.abandon()
         return config
     settings = _with_options(config.settings, options)
+    spec = None
     if options.events is not None:
-        return _run_events(config, settings, options, early)
-    from sandbox.cli.serve import serve
-
-    return serve(config.specs, settings, options._replace(config=config.path))
-
-
-def _run_events(
-    config: Config, settings: BoxSettings, options: RunOptions, early: Launch | None
-) -> int:
-    python = config.specs[0].python
-    if early and (list(early.started) != [python] or len(config.specs) != 1):
-        early.abandon()
-        early = None
-    spec = choose_function(config)
-    if spec is None:
-        return exits.USAGE
+        spec = choose_function(config)
+        if spec is None:
+            if early:
+                early.abandon()
+            return exits.USAGE
     try:
-        launch = early or Launch([python], os.environ)
+        launch = _launch(config, options, early)
     except OSError as exc:
         return talk.cannot_start(exc)
-    from sandbox.cli.oneshot import run_events  # while the zygote comes up
+    if spec is not None:
+        from sandbox.cli.oneshot import run_events  # while the zygotes come up
 
-    if early is None:
-        keep_hint(options.config, options.functions, options.python, os.environ, python)
-    return run_events(spec, settings, options, launch)
+        return run_events(spec, settings, options, launch)
+    from sandbox.cli.serve import serve
+
+    return serve(config.specs, settings, options._replace(config=config.path), launch)
+
+
+def _launch(config: Config, options: RunOptions, early: Launch | None) -> Launch:
+    pythons = list(dict.fromkeys(spec.python for spec in config.specs))
+    if early and list(early.started) == pythons:
+        return early
+    if early:
+        early.abandon()
+    launch = Launch(pythons, os.environ)
+    if len(pythons) == 1:
+        keep_hint(options.config, options.functions, options.python, os.environ, pythons[0])
+    return launch
 
 
 def choose_function(config: Config) -> FunctionSpec | None:

@@ -19,11 +19,12 @@ import time
 from collections.abc import Sequence
 
 from sandbox.cli import exits, talk
-from sandbox.cli.log_output import make_sinks
+from sandbox.cli.log_output import make_sinks, tell_events
 from sandbox.cli.options import RunOptions
 from sandbox.cli.progress import PROGRESS_S, progress_lines
 from sandbox.core.spec import BoxSettings, FunctionSpec
 from sandbox.engine.box import Box
+from sandbox.engine.launch import Launch
 from sandbox.http.server import HOST, listen
 from sandbox.http.server import serve as serve_http
 
@@ -32,19 +33,23 @@ __all__ = ["serve"]
 _LAST_ANSWERS_S, _LAST_ANSWERS_HARD_S = 5.0, 0.2
 """How long clients have to read their answers when all functions have ended; after a second
 signal."""
-_ISOLATION = (
-    "isolation: none (own session and clean environment only: a function can do what you can do)"
-)
 
 
-def serve(specs: Sequence[FunctionSpec], settings: BoxSettings, options: RunOptions) -> int:
+def serve(
+    specs: Sequence[FunctionSpec],
+    settings: BoxSettings,
+    options: RunOptions,
+    launch: Launch | None = None,
+) -> int:
     """Serves until a signal; gives the exit code. `settings.port` is the port."""
     try:
         listener = listen(settings.port)
     except OSError as exc:
+        if launch:
+            launch.abandon()
         return _cannot_listen(settings.port, exc)
     with listener, asyncio.Runner(loop_factory=_new_loop) as runner:
-        return runner.run(_Serving(listener, specs, settings, options).run())
+        return runner.run(_Serving(listener, specs, settings, options, launch).run())
 
 
 class _Serving:
@@ -56,7 +61,9 @@ class _Serving:
         specs: Sequence[FunctionSpec],
         settings: BoxSettings,
         options: RunOptions,
+        launch: Launch | None,
     ) -> None:
+        self._launch = launch
         self._listener = listener
         self._specs = specs
         self._settings = settings
@@ -85,7 +92,9 @@ class _Serving:
         sinks = make_sinks(
             self._loop, options.log_format, options.log_file, options.is_quiet, os.environ
         )
-        box = Box(self._loop, self._specs, self._settings, sinks, os.environ)
+        box = Box(self._loop, self._specs, self._settings, sinks, os.environ, self._launch)
+        if options.verbosity:
+            tell_events(box)
         box.registration.write(
             {
                 "config": os.path.realpath(options.config) if options.config else "",
@@ -104,7 +113,7 @@ class _Serving:
         for spec in self._specs:
             url = f"http://{HOST}:{port}/2023-03-30/functions/{spec.name}/invocations"
             self._say(f"{spec.name:{width}}  {url}", is_needed=True)
-        self._say(_ISOLATION)
+        self._say(talk.ISOLATION)
         self._say("press Ctrl-C to stop")
 
     async def _serve(self) -> None:
@@ -155,13 +164,8 @@ class _Serving:
             self._loop.call_later(PROGRESS_S, self._show_progress)
 
     def _say(self, text: str, is_needed: bool = False) -> None:
-        # Not by print: when the terminal is gone, PreStop is to run all the same, and what
-        # print could not flush would make Python's exit code 120.
         if is_needed or not self._options.is_quiet:
-            try:
-                os.write(2, f"{text}\n".encode())
-            except OSError:
-                pass
+            talk.say(text)
 
 
 def _new_loop() -> asyncio.AbstractEventLoop:

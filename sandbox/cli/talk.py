@@ -1,12 +1,15 @@
 """What the commands say to people: on stderr, readable without colour."""
 
 import os
-import sys
 from collections.abc import Mapping
 
 from sandbox.cli import exits
 
-__all__ = ["cannot_start", "error", "has_color", "say"]
+__all__ = ["ISOLATION", "cannot_start", "error", "has_color", "say"]
+
+ISOLATION = (
+    "isolation: none (own session and clean environment only: a function can do what you can do)"
+)
 
 
 def has_color(fd: int, environ: Mapping[str, str]) -> bool:
@@ -15,8 +18,11 @@ def has_color(fd: int, environ: Mapping[str, str]) -> bool:
 
 
 def say(text: str) -> None:
-    """One line of talk."""
-    print(text, file=sys.stderr, flush=True)
+    """One line of talk. To the descriptor: a buffer that cannot be written spoils the exit."""
+    try:
+        os.write(2, f"{text}\n".encode("utf-8", "backslashreplace"))
+    except OSError:
+        pass  # nobody listens any more
 
 
 def error(text: str, hint: str = "") -> None:

@@ -23,6 +23,11 @@ def validate(path: str | None) -> int:
     errors = sum(finding.severity == "error" for finding in config.diagnostics)
     warnings = sum(finding.severity == "warning" for finding in config.diagnostics)
     names = ", ".join(spec.name for spec in config.specs)
-    verdict = f"{errors} errors, {warnings} warnings" if errors or warnings else "fine"
+    counted = (_count(errors, "error"), _count(warnings, "warning"))
+    verdict = ", ".join(counted) if errors or warnings else "fine"
     talk.say(f"{config.path}: {verdict}" + (f"; functions: {names}" if config.ok else ""))
     return 0 if config.ok else exits.CONFIG_INVALID
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" + ("" if number == 1 else "s")

@@ -132,9 +132,7 @@ class InstanceShell:
         else:
             self.handle(Event.DEADLINE, Answer(max_rss_kb=self._guest.peak_rss_kb()))
 
-    def handle(
-        self, event: Event, detail: Answer | Broken | Exit | Request | None = None
-    ) -> None:
+    def handle(self, event: Event, detail: Answer | Broken | Exit | Request | None = None) -> None:
         """Feeds the machine one event and performs what it asks for."""
         machine = self.machine
         for effect in machine.handle(event, time.monotonic(), detail):

@@ -61,6 +61,9 @@ class Sink(Protocol):
     def write(self, span: Span) -> None:
         """Takes one span; never blocks."""
 
+    def flush(self) -> None:
+        """Writes what goes without waiting."""
+
     def close(self) -> None:
         """Writes what is left."""
 
@@ -94,6 +97,11 @@ class LogHub:
         self._paused.append(resume)
         if len(self._paused) == 1:
             self.loop.call_later(_RESUME_CHECK_S, self._resume)
+
+    def flush(self) -> None:
+        """Has the sinks write now what they can, so that the log comes before what follows it."""
+        for sink in self.sinks:
+            sink.flush()
 
     def close(self) -> None:
         """Writes out what the sinks hold."""

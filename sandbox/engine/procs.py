@@ -80,9 +80,7 @@ class Child:
         self._on_exit(self)
 
 
-def start(
-    argv: list[str], environment: Mapping[str, str], inherited: Mapping[int, int]
-) -> int:
+def start(argv: list[str], environment: Mapping[str, str], inherited: Mapping[int, int]) -> int:
     """Execs a program: `inherited` maps its descriptors to ours, the rest of ours are CLOEXEC.
 
     posix_spawn, so the size of this process costs nothing. Raises OSError.

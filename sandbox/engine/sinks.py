@@ -53,7 +53,7 @@ class Outlet:
         self._waiting_bytes += len(data)
         if not self._is_scheduled:
             self._is_scheduled = True
-            self._loop.call_soon(self._flush)
+            self._loop.call_soon(self._scheduled)
 
     def close(self) -> None:
         """Writes what is left; counts as lost what the reader does not take in time."""
@@ -64,8 +64,12 @@ class Outlet:
                 self._buffer.clear()  # told as lost, so not to be written later after all
                 self._waiting_bytes = 0
 
-    def _flush(self) -> None:
+    def _scheduled(self) -> None:
         self._is_scheduled = False
+        self.flush()
+
+    def flush(self) -> None:
+        """Writes now what goes without waiting."""
         if self._waiting_bytes and not self._is_waiting and self._write_some():
             self._set_waiting(True)
 
@@ -111,6 +115,9 @@ class FcSink:
         if span.source != NOTICE:
             self._outlet.write(_whole(span.data))
 
+    def flush(self) -> None:
+        self._outlet.flush()
+
     def close(self) -> None:
         self._outlet.close()
 
@@ -141,6 +148,9 @@ class ConsoleSink:
         newline = (self._RESET + "\n" if tint else "\n").encode()
         lines = span.data[:-1] if span.data.endswith(b"\n") else span.data
         self._outlet.write(prefix + lines.replace(b"\n", newline + prefix) + newline)
+
+    def flush(self) -> None:
+        self._outlet.flush()
 
     def close(self) -> None:
         self._outlet.close()
@@ -186,6 +196,9 @@ class JsonSink:
         lines = [text] if span.source == LOGGER else text.split("\n")
         rows = (f'{head}, "text": {json.dumps(line, ensure_ascii=False)}}}\n' for line in lines)
         self._outlet.write("".join(rows).encode("utf-8", "replace"))
+
+    def flush(self) -> None:
+        self._outlet.flush()
 
     def close(self) -> None:
         self._outlet.close()

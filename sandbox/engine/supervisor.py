@@ -70,9 +70,7 @@ class Supervisor:
             for python in {pool.spec.python for pool in self.pools.values()}:
                 self.host.fill_spares(python)
 
-    def invoke(
-        self, name: str, event: bytes, reply: Callable[[Request, Outcome], None]
-    ) -> Request:
+    def invoke(self, name: str, event: bytes, reply: Callable[[Request, Outcome], None]) -> Request:
         """Takes one request. Raises UnknownFunction or EventTooLarge."""
         pool = self.pools.get(name)
         if pool is None:

@@ -275,6 +275,9 @@ def _answer(spec: FunctionSpec, request: Request, outcome: Outcome, wants_log: b
     }
     if outcome.error_type:
         headers["X-Fc-Error-Type"] = outcome.error_type
+        # Ours: `fcbox invoke` makes its exit code of these.
+        headers["X-Fcbox-Cause"] = outcome.cause.value
+        headers["X-Fcbox-Signal"] = str(outcome.signum)
     if wants_log:
         headers["X-Fc-Log-Result"] = _tail_log(spec, request, outcome)
     return Response(outcome.body, headers=headers, media_type="application/octet-stream")
