@@ -76,8 +76,10 @@ class RequestLog(object):
             for fd, pipe in self._pipes:
                 if _identity(fd) != pipe:
                     self._lost = True  # told once
-                    text = "fd %d was closed or redirected by the function: what is written " \
+                    text = (
+                        "fd %d was closed or redirected by the function: what is written "
                         "to it is not in this log" % fd
+                    )
                     self._record(logging.WARNING, text)
 
     def close(self):

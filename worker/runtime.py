@@ -43,7 +43,11 @@ _STAND_IN = {
     "runtime": "python3.10",
     "function": {"name": "", "handler": "records.record_pieces", "memory": 128, "timeout": 3},
     "service": {
-        "name": "", "log_project": "", "log_store": "", "qualifier": "", "version_id": "",
+        "name": "",
+        "log_project": "",
+        "log_store": "",
+        "qualifier": "",
+        "version_id": "",
     },
     "credentials": {"access_key_id": "", "access_key_secret": "", "security_token": ""},
     "region": "",
