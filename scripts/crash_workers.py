@@ -20,6 +20,7 @@ It needs Python 3.11 and this checkout, nothing else. It is also an example of t
 """
 
 import argparse
+import faulthandler
 import json
 import os
 import random
@@ -82,7 +83,9 @@ CRASHES = (Cause.SIGNAL, Cause.EXIT, Cause.NOT_CREATED)
 
 _LONGEST_CALL_S = 0.01
 _DAEMON_SHARE = 0.02
-_PATIENCE_S = 60.0
+_PATIENCE_S = 20.0
+_START_S, _CALL_S = 60.0, 0.1
+"""The whole run may take this long, and this much for each invocation."""
 _BOX_SHIFT = 24
 """The bits of a tag above these are the box's; see `worker.zygote`."""
 _MOST_SHOWN = 5
@@ -422,7 +425,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     at_a_time = f"{options.concurrency} at a time on up to {options.instances} instances"
     print(f"crash_workers: seed {options.seed}, {options.invocations} invocations, {at_a_time}")
     sys.stdout.flush()
-    return run(options)
+    # A box that hangs is a failure as well: all stacks on stderr, exit status 1.
+    faulthandler.dump_traceback_later(_START_S + options.invocations * _CALL_S, exit=True)
+    try:
+        return run(options)
+    finally:
+        faulthandler.cancel_dump_traceback_later()
 
 
 if __name__ == "__main__":
