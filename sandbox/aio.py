@@ -1,27 +1,24 @@
 """The asynchronous API: the engine in the caller's own asyncio (or uvloop) loop.
 
-async with AsyncSandbox.from_config("s.yaml") as box:
-    result = await box.invoke("hello", b"{}")
+    async with AsyncSandbox.from_config("s.yaml") as box:
+        result = await box.invoke("hello", b"{}")
+
+No thread and no hop: what `await` waits for is a callback of the same loop.
 """
 
 import asyncio
-import os
 import signal as signals
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable
 from functools import partial
 
-from sandbox.core.instance import Request
+from sandbox.base import SandboxBase
+from sandbox.core.effects import Request
 from sandbox.core.outcome import Outcome
-from sandbox.core.spec import BoxSettings, FunctionSpec
-from sandbox.engine.box import Box
 from sandbox.engine.host import LifecycleEvent
 from sandbox.engine.instances import InstanceShell
-from sandbox.engine.logs import Sink
-from sandbox.engine.sinks import Outlet, make_sink
 from sandbox.engine.supervisor import InstanceRecord, Supervisor, UnknownFunction
 from sandbox.errors import NotFound, SandboxClosed
 from sandbox.result import InvokeResult
-from sandbox.sources import load_specs, with_interpreters
 
 __all__ = ["AsyncEventStream", "AsyncSandbox"]
 
@@ -51,56 +48,16 @@ class AsyncEventStream:
             self._queue.put_nowait(None)
 
 
-class AsyncSandbox:
-    """Functions, ready to be invoked. Open it with `async with`, or `open` and `close`.
+class AsyncSandbox(SandboxBase):
+    """Functions, ready to be invoked. Open it with `async with`, or `open` and `close`."""
 
-    `log_format` ("console", "fc", "json") writes the log to descriptor `log_fd`; None keeps it
-    to `InvokeResult.log` alone.
-    """
-
-    def __init__(
-        self,
-        specs: Sequence[FunctionSpec],
-        settings: BoxSettings | None = None,
-        *,
-        log_format: str | None = None,
-        log_fd: int = 2,
-        environ: Mapping[str, str] | None = None,
-    ) -> None:
-        self._environ = os.environ if environ is None else environ
-        self._specs = with_interpreters(specs, self._environ)
-        self._settings = settings or BoxSettings()
-        self._log_format = log_format
-        self._log_fd = log_fd
-        self._box: Box | None = None
+    def _prepare(self) -> None:
         self._streams: list[AsyncEventStream] = []
-
-    @classmethod
-    def from_config(
-        cls,
-        path: str | None = None,
-        *,
-        functions: Sequence[str] = (),
-        python: str | None = None,
-        log_format: str | None = None,
-        log_fd: int = 2,
-        environ: Mapping[str, str] | None = None,
-    ) -> "AsyncSandbox":
-        """From an s.yaml (default: in the current directory).
-
-        Raises ConfigInvalid, and ConfigMissing when there is no such file.
-        """
-        environ = os.environ if environ is None else environ
-        specs, settings = load_specs(path, environ, functions, python)
-        return cls(specs, settings, log_format=log_format, log_fd=log_fd, environ=environ)
 
     async def open(self) -> "AsyncSandbox":
         """Starts zygotes, minimum instances and spares."""
         loop = asyncio.get_running_loop()
-        sinks: list[Sink] = []
-        if self._log_format:
-            sinks.append(make_sink(self._log_format, Outlet(loop, self._log_fd)))
-        self._box = Box(loop, self._specs, self._settings, sinks, self._environ)
+        self._box = self._open_box(loop)
         self._box.supervisor.start()
         return self
 

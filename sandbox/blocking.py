@@ -7,22 +7,18 @@ Every method may be called from any thread. The thread lives as long as the box:
 a worker's end to the thread that started its zygote (PR_SET_PDEATHSIG).
 """
 
-import os
 import queue
 import signal as signals
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
-from sandbox.core.instance import Request
+from sandbox.base import SandboxBase
+from sandbox.core.effects import Request
 from sandbox.core.outcome import Outcome
-from sandbox.core.spec import BoxSettings, FunctionSpec
-from sandbox.engine.box import Box
 from sandbox.engine.host import LifecycleEvent
-from sandbox.engine.logs import Sink
 from sandbox.engine.loop import PollLoop
-from sandbox.engine.sinks import Outlet, make_sink
 from sandbox.engine.supervisor import (
     EventTooLarge,
     InstanceRecord,
@@ -31,7 +27,6 @@ from sandbox.engine.supervisor import (
 )
 from sandbox.errors import FcboxError, NotFound, OpenedTwice, SandboxClosed
 from sandbox.result import InvokeResult
-from sandbox.sources import load_specs, with_interpreters
 
 __all__ = ["EventStream", "Sandbox"]
 
@@ -68,29 +63,11 @@ class EventStream:
         self._close(self)
 
 
-class Sandbox:
-    """Functions, ready to be invoked. Open it with `with`, or `open` and `close`.
+class Sandbox(SandboxBase):
+    """Functions, ready to be invoked. Open it with `with`, or `open` and `close`."""
 
-    `log_format` ("console", "fc", "json") writes the log to descriptor `log_fd`; None keeps it
-    to `InvokeResult.log` alone.
-    """
-
-    def __init__(
-        self,
-        specs: Sequence[FunctionSpec],
-        settings: BoxSettings | None = None,
-        *,
-        log_format: str | None = None,
-        log_fd: int = 2,
-        environ: Mapping[str, str] | None = None,
-    ) -> None:
-        self._environ = os.environ if environ is None else environ
-        self._specs = with_interpreters(specs, self._environ)
-        self._settings = settings or BoxSettings()
-        self._log_format = log_format
-        self._log_fd = log_fd
+    def _prepare(self) -> None:
         self._loop = PollLoop()
-        self._box: Box | None = None
         self._thread: threading.Thread | None = None
         self._streams: list[EventStream] = []
         self._was_opened = False
@@ -98,25 +75,6 @@ class Sandbox:
         self._awaited: set[Future[Any]] = set()
         self._gate = threading.Lock()
         """Held while a call is given to the loop: none may come after the last one, `_drain`."""
-
-    @classmethod
-    def from_config(
-        cls,
-        path: str | None = None,
-        *,
-        functions: Sequence[str] = (),
-        python: str | None = None,
-        log_format: str | None = None,
-        log_fd: int = 2,
-        environ: Mapping[str, str] | None = None,
-    ) -> "Sandbox":
-        """From an s.yaml (default: in the current directory).
-
-        Raises ConfigInvalid, and ConfigMissing when there is no such file.
-        """
-        environ = os.environ if environ is None else environ
-        specs, settings = load_specs(path, environ, functions, python)
-        return cls(specs, settings, log_format=log_format, log_fd=log_fd, environ=environ)
 
     def open(self) -> "Sandbox":
         """Starts the thread, zygotes, minimum instances and spares."""
@@ -264,10 +222,7 @@ class Sandbox:
 
     def _run(self, started: "Future[None]") -> None:
         try:
-            sinks: list[Sink] = []
-            if self._log_format:
-                sinks.append(make_sink(self._log_format, Outlet(self._loop, self._log_fd)))
-            self._box = Box(self._loop, self._specs, self._settings, sinks, self._environ)
+            self._box = self._open_box(self._loop)
             self._box.supervisor.start()
         except BaseException as exc:
             started.set_exception(exc)

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from sandbox.core.instance import Request
+from sandbox.core.effects import Request
 from sandbox.core.outcome import Cause, Outcome
 
 __all__ = ["Cause", "InvokeResult"]

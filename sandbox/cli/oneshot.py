@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from sandbox.cli import exits, talk
 from sandbox.cli.log_output import make_sinks, tell_events
 from sandbox.cli.options import RunOptions
-from sandbox.core.instance import Request
+from sandbox.core.effects import Request
 from sandbox.core.outcome import Cause, Outcome
 from sandbox.core.spec import BoxSettings, FunctionSpec
 from sandbox.engine.box import Box

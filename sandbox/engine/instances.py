@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from sandbox.core.instance import (
+from sandbox.core.effects import (
     Announce,
     Answer,
     Available,
@@ -19,7 +19,6 @@ from sandbox.core.instance import (
     Effect,
     End,
     Exit,
-    Instance,
     KillTree,
     Reply,
     Request,
@@ -30,6 +29,7 @@ from sandbox.core.instance import (
     SendSetup,
     Terminate,
 )
+from sandbox.core.instance import Instance
 from sandbox.core.lifecycle import Event, State
 from sandbox.core.outcome import Outcome, describe_status
 from sandbox.core.spec import FunctionSpec

@@ -10,7 +10,7 @@ import time
 from collections import deque
 
 from sandbox.core.backoff import Backoff
-from sandbox.core.instance import Request
+from sandbox.core.effects import Request
 from sandbox.core.lifecycle import Event, State
 from sandbox.core.outcome import Cause, Outcome, cancelled_text, error_body
 from sandbox.core.spec import FunctionSpec

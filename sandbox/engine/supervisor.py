@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import NamedTuple
 
-from sandbox.core.instance import Request
+from sandbox.core.effects import Request
 from sandbox.core.outcome import Cause, Outcome
 from sandbox.core.spec import MAX_EVENT_BYTES, BoxSettings, FunctionSpec
 from sandbox.engine.host import Host, LifecycleEvent

@@ -42,7 +42,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from sandbox.core.instance import Request
+from sandbox.core.effects import Request
 from sandbox.core.outcome import Cause, Outcome
 from sandbox.core.spec import MAX_EVENT_BYTES, FunctionSpec
 from sandbox.engine.supervisor import InstanceRecord, Supervisor

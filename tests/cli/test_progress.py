@@ -6,7 +6,8 @@ from typing import Any, cast
 import pytest
 
 from sandbox.cli.progress import progress_lines
-from sandbox.core.instance import Answer, Instance, Request
+from sandbox.core.effects import Answer, Request
+from sandbox.core.instance import Instance
 from sandbox.core.lifecycle import Event, State
 from sandbox.core.spec import BoxSettings, Callback, FunctionSpec
 from sandbox.engine.supervisor import Supervisor

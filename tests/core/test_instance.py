@@ -9,12 +9,10 @@ import json
 
 import pytest
 
-from sandbox.core.instance import (
+from sandbox.core.effects import (
     INITIALIZE,
     INVOKE,
-    KILL_RETRY_S,
     PRESTOP,
-    START_TIMEOUT_S,
     Announce,
     Answer,
     Available,
@@ -23,7 +21,6 @@ from sandbox.core.instance import (
     Effect,
     End,
     Exit,
-    Instance,
     KillTree,
     Reply,
     Request,
@@ -34,6 +31,7 @@ from sandbox.core.instance import (
     SendSetup,
     Terminate,
 )
+from sandbox.core.instance import KILL_RETRY_S, START_TIMEOUT_S, Instance
 from sandbox.core.lifecycle import Event, IllegalEvent, State
 from sandbox.core.outcome import Cause, Outcome
 from sandbox.core.spec import BoxSettings, Callback, FunctionSpec

@@ -11,7 +11,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from sandbox.core.instance import (
+from sandbox.core.effects import (
     INITIALIZE,
     INVOKE,
     PRESTOP,
@@ -22,7 +22,6 @@ from sandbox.core.instance import (
     Effect,
     End,
     Exit,
-    Instance,
     KillTree,
     Reply,
     Request,
@@ -32,6 +31,7 @@ from sandbox.core.instance import (
     SendSetup,
     Terminate,
 )
+from sandbox.core.instance import Instance
 from sandbox.core.lifecycle import TABLE, Event, State
 from sandbox.core.outcome import Cause, Outcome
 from sandbox.core.spec import BoxSettings, Callback, FunctionSpec

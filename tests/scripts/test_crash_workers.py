@@ -11,7 +11,7 @@ from types import ModuleType
 import pytest
 
 from sandbox import InvokeResult, LifecycleEvent
-from sandbox.core.instance import Request
+from sandbox.core.effects import Request
 from sandbox.core.outcome import Cause, Outcome
 
 SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "crash_workers.py"
