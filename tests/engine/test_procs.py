@@ -204,6 +204,25 @@ def test_zombies_count_as_dead(loop: PollLoop, ready: tuple[int, int]) -> None:
     assert ended(loop, pid).status == 0
 
 
+def test_newborn_clone_is_found(loop: PollLoop, ready: tuple[int, int]) -> None:
+    """It has its zygote's soft limit before it has set its own hard one."""
+    tag = procs.new_box_tag() | 1
+    born = f"""
+import os, resource, time
+resource.setrlimit(resource.RLIMIT_RTTIME, ({tag}, resource.getrlimit(resource.RLIMIT_RTTIME)[1]))
+os.write(3, b'.')
+time.sleep(3600)
+"""
+    pid = start("-c", born, inherited={3: ready[1]})
+    os.read(ready[0], 1)
+    child = procs.Child(loop, pid, lambda child: None)
+
+    assert procs.find(tag) == pid
+    assert procs.find(tag + 1) is None
+    child.signal(signal.SIGKILL)
+    loop.run_until(lambda: not child.is_alive)
+
+
 def test_sweep_catches_what_runs_away(loop: PollLoop, ready: tuple[int, int]) -> None:
     """A process that forks and ends all the time: when a look finds nothing, nothing is left."""
     runner = """

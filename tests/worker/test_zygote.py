@@ -17,7 +17,8 @@ import sys
 before = set(sys.modules)
 import worker.zygote
 import json
-print(json.dumps(sorted(set(sys.modules) - before)))
+new = set(sys.modules) - before
+print(json.dumps(NAMES))
 """
 HEAVY = {"asyncio", "ssl", "inspect", "dataclasses", "typing", "decimal", "email", "http", "urllib",
          "subprocess", "multiprocessing", "tempfile", "datetime", "random", "unittest", "pathlib",
@@ -30,26 +31,18 @@ every_version = pytest.mark.parametrize("version", VERSIONS)
 @every_version
 def test_loads_the_standard_library_and_itself_only(version: str) -> None:
     """In a fresh interpreter, whatever is installed beside it."""
-    done = subprocess.run(
-        [PYTHONS[version], "-c", LOADED], cwd=ROOT, env={"PYTHONPATH": ""}, timeout=30,
-        capture_output=True, check=True,
-    )  # fmt: skip
-    modules: list[str] = json.loads(done.stdout)
-    paths = subprocess.run(
-        [PYTHONS[version], "-c", LOADED.replace("sorted(set(sys.modules) - before)",
-         "sorted({getattr(m, '__file__', None) or '' for n, m in sys.modules.items() "
-         "if n not in before})")],
-        cwd=ROOT, env={"PYTHONPATH": ""}, timeout=30, capture_output=True, check=True,
-    )  # fmt: skip
-    standard = os.path.dirname(
-        subprocess.check_output([PYTHONS[version], "-c", "import os; print(os.__file__)"])
-        .decode().strip()
-    )  # fmt: skip
-    strange = [
-        path for path in json.loads(paths.stdout)
-        if path and not path.startswith((standard, str(ROOT / "worker")))
-        or "site-packages" in path
-    ]  # fmt: skip
+
+    def ask(code: str) -> bytes:
+        command = [PYTHONS[version], "-c", code]
+        return subprocess.check_output(command, cwd=ROOT, env={"PYTHONPATH": ""}, timeout=30)
+
+    files = "sorted(m.__file__ for n, m in sys.modules.items() if n not in before and %s)"
+    is_file = "getattr(m, '__file__', None)"
+    modules: list[str] = json.loads(ask(LOADED.replace("NAMES", "sorted(new)")))
+    paths: list[str] = json.loads(ask(LOADED.replace("NAMES", files % is_file)))
+    standard = os.path.dirname(ask("import os; print(os.__file__)").decode().strip())
+    allowed = (standard, str(ROOT / "worker"))
+    strange = [p for p in paths if not p.startswith(allowed) or "site-packages" in p]
 
     assert "worker.runtime" in modules
     assert strange == []
@@ -75,7 +68,8 @@ def test_whole_life(tmp_path: Path, version: str) -> None:
     def handler(event, context):
         seen.append(event.decode())
         print("pid", os.getpid())
-        return {"seen": seen, "version": "%d.%d" % sys.version_info[:2], "event": type(event).__name__}
+        version = "%d.%d" % sys.version_info[:2]
+        return {"seen": seen, "version": version, "event": type(event).__name__}
 
     def pre_stop(context):
         print("PreStop after", len(seen), "entries")
