@@ -61,5 +61,5 @@ def _is_plain(option: str, value: str) -> bool:
     if option == "-e":
         return not value.startswith(("@", "-"))
     if option == "--port":
-        return value.isascii() and value.isdecimal() and int(value) <= 65535
+        return len(value) <= 5 and value.isascii() and value.isdecimal() and int(value) <= 65535
     return value in _CHOICES.get(option, (value,)) and not value.startswith("-")
