@@ -4,7 +4,6 @@ The zygote is exec'd in the same way, with the same runtime imported and frozen,
 the same call. What an instance needs over such a clone is fcbox's own doing.
 """
 
-import gc
 import os
 import socket
 import struct
@@ -14,7 +13,7 @@ from pathlib import Path
 
 from bench.subjects.common import FUNCTIONS
 
-__all__ = ["Reference", "serve"]
+__all__ = ["Reference"]
 
 _ROOT = Path(__file__).resolve().parents[3]
 _CONTROL_FD = 3
@@ -22,7 +21,7 @@ _PID = struct.Struct(">i")
 _SECONDS = struct.Struct(">d")
 _BOOT = (
     "import sys; sys.path[:0] = [{root!r}, {scripts!r}]; "
-    "from bench.subjects.reference import serve; serve({control}, {folder!r}, {module!r})"
+    "from bench.subjects.reference_zygote import serve; serve({control}, {folder!r}, {module!r})"
 )
 
 
@@ -66,39 +65,3 @@ class Reference:
         os.close(read)
         os.close(write)
         return first_s, import_s
-
-
-def serve(control_fd: int, folder: str, module: str) -> None:
-    """The zygote's side: as `worker.zygote.main`, but for what the clone does."""
-    import importlib
-
-    from worker import runtime, zygote
-    from worker.clone import clone_sibling
-
-    prepare = getattr(zygote, "prepare", _prepare)
-    runtime.hide_modules()
-    os.setsid()
-    sys.dont_write_bytecode = True
-    control = socket.socket(fileno=control_fd)
-    prepare()
-    control.send(b"0")
-    while True:
-        packet, descriptors, _, _ = socket.recv_fds(control, 1, 1)
-        if not packet:
-            return
-        pid = clone_sibling()
-        if pid == 0:
-            os.write(descriptors[0], b"1")
-            sys.path.insert(0, folder)
-            began_s = time.perf_counter()
-            importlib.import_module(module)
-            os.write(descriptors[0], _SECONDS.pack(time.perf_counter() - began_s))
-            os._exit(0)
-        os.close(descriptors[0])
-        control.send(_PID.pack(pid))
-
-
-def _prepare() -> None:
-    """What fcbox's zygote does to its heap before it says that it is ready."""
-    gc.collect()
-    gc.freeze()
