@@ -139,8 +139,10 @@ class Runtime(object):
         """Makes the process look to the user's code as the cloud's does."""
         setup = self._setup
         environment = build_environment(setup, dict(os.environ))
-        os.environ.clear()
-        os.environ.update(environment)
+        for key in set(os.environ) - set(environment):
+            del os.environ[key]
+        # What is the same already is left alone: each write copies a page that was shared.
+        os.environ.update({k: v for k, v in environment.items() if os.environ.get(k) != v})
         time.tzset()
         sys.path[:] = build_sys_path(setup, sys.path)
         sys.argv[:] = [""]
