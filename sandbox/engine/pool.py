@@ -40,6 +40,7 @@ class Pool:
         self._backoff = Backoff()
         self._retry: TimerHandle | None = None
         self._is_closing = False
+        self._is_held = False
 
     @property
     def queue_length(self) -> int:
@@ -51,7 +52,7 @@ class Pool:
         self.counts["invocations"] += 1
         if self._is_closing:
             self._refuse(request, Cause.NOT_CREATED, "the box is stopping")
-        elif self._idle:
+        elif self._idle and not self._queue and not self._host.hub.is_congested:
             self._idle.pop().handle(Event.INVOKE, request)
         else:
             self._queue.append(request)
@@ -80,6 +81,7 @@ class Pool:
     def recycle(self) -> None:
         """Lets each instance finish its request, runs its PreStop, replaces it."""
         for shell in list(self.shells.values()):
+            self._ahead.discard(shell)  # one that is stopped has not failed to start
             shell.stop()
 
     def drain(self) -> None:
@@ -103,7 +105,7 @@ class Pool:
         self._ahead.discard(shell)
         self._backoff.succeeded()
         request = shell.machine.request
-        if request is None and not self._is_closing and self._queue:
+        if request is None and self._queue and not self._must_wait():
             request = self._queue.popleft()
         if request is not None:
             shell.handle(Event.INVOKE, request)
@@ -145,13 +147,26 @@ class Pool:
     # -- small parts -----------------------------------------------------------------------------
 
     def _serve_queue(self) -> None:
-        while self._queue:
+        while self._queue and not self._must_wait():
             if self._idle:
                 self._idle.pop().handle(Event.INVOKE, self._queue.popleft())
             elif self._serving < self._limit and len(self._queue) > len(self._ahead):
                 self._start(self._queue.popleft())
             else:
                 return
+
+    def _must_wait(self) -> bool:
+        """No request begins while the log cannot be written: what it prints would have to be
+        held in memory, however much that is by and by. Its time does not run yet."""
+        hub = self._host.hub
+        if hub.is_congested and not self._is_held:
+            self._is_held = True
+            hub.resume_later(self._let_go)
+        return hub.is_congested
+
+    def _let_go(self) -> None:
+        self._is_held = False
+        self._serve_queue()
 
     def _start(self, request: Request | None) -> bool:
         try:
