@@ -6,6 +6,7 @@ Functions wait for a byte in a FIFO, or for a file, never for time: the test say
 import gc
 import itertools
 import os
+import re
 import signal
 import threading
 import time
@@ -513,6 +514,60 @@ def test_kill_hard(tmp_path: Path, gates: Gates) -> None:
         assert time.monotonic() - begun < 1
         assert result.cause is Cause.CANCELLED
         assert "fcbox:PreStop:Start" not in box.names()
+
+
+def test_nobody_reads_the_log(tmp_path: Path) -> None:
+    """Requests wait, memory is bounded, and nothing is lost when somebody reads after all."""
+    source = """
+    import os
+
+    def handler(event, context):
+        rest = event + b"x" * 59_000 + b"\\n"
+        while rest:
+            rest = rest[os.write(1, rest):]
+    """
+    read, write = os.pipe()
+    spec = write_function(tmp_path, source, max_instances=2)
+    got = bytearray()
+    with open_box(tmp_path, spec, log_format="fc", log_fd=write) as box:
+        futures = [box.submit("f", b"%04d" % at) for at in range(500)]
+        wait_until(lambda: box.statistics()["functions"]["f"]["instances"] == {"IDLE": 2},  # type: ignore[index]
+                   "the first to be done and the others to wait")  # fmt: skip
+        done = sum(future.done() for future in futures)
+        held = box._call(lambda supervisor: supervisor.host.hub.sinks[0]._outlet._waiting_bytes)
+        reader = threading.Thread(target=lambda: read_all(read, got))
+        reader.start()
+        assert [future.result(20).cause for future in futures] == [Cause.OK] * 500
+    os.close(write)
+    reader.join()
+    os.close(read)
+
+    assert 50 < done < 150
+    assert held < 8 << 20
+    assert got.count(b"x") == 500 * 59_000
+    printed = re.findall(rb"^(\d{4})x", bytes(got), re.MULTILINE)
+    assert sorted(printed) == [b"%04d" % at for at in range(500)]
+
+
+def read_all(fd: int, into: bytearray) -> None:
+    """Until every writer has closed."""
+    while data := os.read(fd, 1 << 16):
+        into += data
+
+
+def test_recycle_of_what_is_still_starting_is_no_failure(tmp_path: Path) -> None:
+    """Minimum instances come back at once, without any back-off."""
+    source = "import time\ndef initialize(context): time.sleep(0.05)\n" + ECHO
+    spec = write_function(tmp_path, source, initializer="initialize", min_instances=1)
+    with open_box(tmp_path, spec) as box:
+        for _ in range(5):
+            wait_until(lambda: states(box)["INITIALIZING"], "one that initializes")
+            box.recycle("f")
+        begun = time.monotonic()
+        wait_until(lambda: states(box)["IDLE"], "a minimum instance")
+
+        assert time.monotonic() - begun < 0.4
+        assert box._call(lambda supervisor: supervisor.pools["f"]._backoff.failures) == 0
 
 
 # -- death -----------------------------------------------------------------------------------------
