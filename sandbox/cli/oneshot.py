@@ -21,8 +21,6 @@ from sandbox.engine.loop import PollLoop
 
 __all__ = ["exit_code", "run_events"]
 
-_PROGRESS_S = 1.0
-
 
 def run_events(
     spec: FunctionSpec, settings: BoxSettings, options: RunOptions, launch: Launch
@@ -67,7 +65,7 @@ class _OneShot:
             signal.signal(signum, self._note_signal)
         self._box.supervisor.start()
         if not self._options.is_quiet:
-            self._loop.call_later(_PROGRESS_S, self._show_progress)
+            self._loop.call_later(talk.PROGRESS_S, self._show_progress)
         self._invoke_more()
         self._loop.run_until(self._step)
         sys.stdout.flush()
@@ -140,7 +138,7 @@ class _OneShot:
 
         for line in progress_lines(self._box.supervisor, time.monotonic()):
             talk.say(line)
-        self._loop.call_later(_PROGRESS_S, self._show_progress)
+        self._loop.call_later(talk.PROGRESS_S, self._show_progress)
 
 
 _CODES = {

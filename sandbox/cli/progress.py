@@ -4,10 +4,7 @@ from sandbox.core.instance import START_TIMEOUT_S, Instance
 from sandbox.core.lifecycle import State
 from sandbox.engine.supervisor import Supervisor
 
-__all__ = ["PROGRESS_S", "progress_lines"]
-
-PROGRESS_S = 1.0
-"""How often a command that waits says so."""
+__all__ = ["progress_lines"]
 
 _LEAST_S = 0.9
 """Younger waits are not worth a line; a little under a second, since timers are not exact."""

@@ -21,7 +21,7 @@ from collections.abc import Sequence
 from sandbox.cli import exits, talk
 from sandbox.cli.log_output import make_sinks, tell_events
 from sandbox.cli.options import RunOptions
-from sandbox.cli.progress import PROGRESS_S, progress_lines
+from sandbox.cli.progress import progress_lines
 from sandbox.core.spec import BoxSettings, FunctionSpec
 from sandbox.engine.box import Box
 from sandbox.engine.launch import Launch
@@ -154,14 +154,14 @@ class _Serving:
     def _stop(self) -> None:
         self._stopping.set()
         self._box.registration.write({})  # so that no other command comes to a closed door
-        self._loop.call_later(PROGRESS_S, self._show_progress)
+        self._loop.call_later(talk.PROGRESS_S, self._show_progress)
         self._box.drain(self._drained.set)
 
     def _show_progress(self) -> None:
         if not self._drained.is_set():
             for line in progress_lines(self._box.supervisor, time.monotonic()):
                 self._say(line)
-            self._loop.call_later(PROGRESS_S, self._show_progress)
+            self._loop.call_later(talk.PROGRESS_S, self._show_progress)
 
     def _say(self, text: str, is_needed: bool = False) -> None:
         if is_needed or not self._options.is_quiet:

@@ -5,11 +5,13 @@ from collections.abc import Mapping
 
 from sandbox.cli import exits
 
-__all__ = ["ISOLATION", "cannot_start", "error", "has_color", "say"]
+__all__ = ["ISOLATION", "PROGRESS_S", "cannot_start", "error", "has_color", "say"]
 
 ISOLATION = (
     "isolation: none (own session and clean environment only: a function can do what you can do)"
 )
+PROGRESS_S = 1.0
+"""How often a command that waits says so. Here, because a short run never imports `progress`."""
 
 
 def has_color(fd: int, environ: Mapping[str, str]) -> bool:

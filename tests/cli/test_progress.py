@@ -5,6 +5,7 @@ from typing import Any, cast
 
 import pytest
 
+from sandbox.cli import oneshot, progress, serve, talk
 from sandbox.cli.progress import progress_lines
 from sandbox.core.effects import Answer, Request
 from sandbox.core.instance import Instance
@@ -89,3 +90,11 @@ def test_many_instances_are_summed_up() -> None:
 
     assert len(lines) == 9
     assert lines[-1] == "and for 12 more"
+
+
+def test_one_constant_says_how_often() -> None:
+    """Both commands that wait use the same one; a copy would go its own way some day."""
+    names = [name for module in (oneshot, progress, serve) for name in vars(module)]
+
+    assert [name for name in names if name.endswith("PROGRESS_S")] == []
+    assert talk.PROGRESS_S == 1.0
