@@ -19,6 +19,7 @@ import time
 import traceback
 
 from worker.failures import is_below, stack_text
+from worker.records import MAX_RECORD_BYTES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,14 +28,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "LAYOUTS",
-    "RECORD_LIMIT_BYTES",
     "CurrentRequest",
     "FCHandler",
     "configure_logging",
     "format_stack_dump",
 ]
 
-RECORD_LIMIT_BYTES = 128 << 10
 TIMEOUT_TEXT = "Dumping stack trace after function timeout"
 
 _OWN_DIR = os.path.dirname(os.path.abspath(__file__))
@@ -118,8 +117,8 @@ def _fit(text: str) -> str:
     except UnicodeEncodeError:
         data = text.encode("utf-8", "backslashreplace")
         text = data.decode("utf-8")
-    if len(data) > RECORD_LIMIT_BYTES:
-        return data[:RECORD_LIMIT_BYTES].decode("utf-8", "ignore")
+    if len(data) > MAX_RECORD_BYTES:
+        return data[:MAX_RECORD_BYTES].decode("utf-8", "ignore")
     return text
 
 

@@ -36,7 +36,6 @@ __all__ = ["hide_modules", "run"]
 _OWN_DIR = os.path.dirname(os.path.abspath(__file__))
 _TIMEOUT_STATUS = 143
 _ONE = struct.pack("=Q", 1)
-_MAX_ANSWER_BYTES = 32 << 20
 
 
 _STAND_IN = {
@@ -215,7 +214,7 @@ class Runtime(object):
         answer, failure, hint = b"", None, ""
         try:
             answer = callback()
-            if len(answer) > _MAX_ANSWER_BYTES:
+            if len(answer) > wire.MAX_ANSWER_BYTES:
                 failure = _too_large(len(answer))
         except SystemExit:
             raise
@@ -307,4 +306,4 @@ def _usage():
 def _too_large(size):
     # type: (int) -> Failure
     text = "Response payload size (%d bytes) exceeded maximum allowed size (%d bytes)."
-    return Failure("ResponseSizeTooLarge", text % (size, _MAX_ANSWER_BYTES), None)
+    return Failure("ResponseSizeTooLarge", text % (size, wire.MAX_ANSWER_BYTES), None)

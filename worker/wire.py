@@ -37,10 +37,10 @@ if TYPE_CHECKING:
     from typing import Dict, List, NamedTuple, Optional, Tuple
 
 __all__ = [
-    "BULK_BYTES", "FAILED", "HEADER_BYTES", "HELLO", "INIT_FAILED", "INVOKE", "MAX_BODY_BYTES",
-    "MAX_META_BYTES", "PRESTOP", "READY", "RESULT", "SETUP", "STOPPED", "SUPERVISOR", "WORKER",
-    "Connection", "LocalProtocolError", "Message", "ProtocolError", "RemoteProtocolError",
-    "invoke_meta", "pack_usage", "request_id_of", "unpack_usage",
+    "BULK_BYTES", "FAILED", "HEADER_BYTES", "HELLO", "INIT_FAILED", "INVOKE", "MAX_ANSWER_BYTES",
+    "MAX_BODY_BYTES", "MAX_META_BYTES", "PRESTOP", "READY", "RESULT", "SETUP", "STOPPED",
+    "SUPERVISOR", "WORKER", "Connection", "LocalProtocolError", "Message", "ProtocolError",
+    "RemoteProtocolError", "invoke_meta", "pack_usage", "request_id_of", "unpack_usage",
 ]  # fmt: skip
 
 HELLO, SETUP, READY, INIT_FAILED, INVOKE, RESULT, FAILED, PRESTOP, STOPPED = range(1, 10)
@@ -75,8 +75,10 @@ _SEQUENCE = struct.Struct(">I")
 _USAGE = struct.Struct(">I")
 HEADER_BYTES = _HEADER.size
 MAX_META_BYTES = 1024
-MAX_BODY_BYTES = (32 << 20) + (64 << 10)
-"""32 MB of event or answer, and room for the error JSON that quotes one."""
+MAX_ANSWER_BYTES = 32 << 20
+"""What a handler may return; an event has the same limit."""
+MAX_BODY_BYTES = MAX_ANSWER_BYTES + (64 << 10)
+"""An event or an answer, and room for the error JSON that quotes one."""
 BULK_BYTES = 64 << 10
 _BULK = 0x01
 

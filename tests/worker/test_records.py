@@ -1,9 +1,12 @@
 """Logger records inside the stdout stream: any cut, nothing lost."""
 
+import logging
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from worker.logs import CurrentRequest, FCHandler
 from worker.records import MAX_RECORD_BYTES, PLAIN, Splitter, record_pieces
 
 TOKEN = bytes(range(200, 216))
@@ -88,6 +91,17 @@ def test_long_record_is_cut() -> None:
     pieces = record_pieces(TOKEN, INFO, b"r" * (MAX_RECORD_BYTES + 1))
 
     assert split(pieces) == [(INFO, b"r" * MAX_RECORD_BYTES)]
+
+
+def test_formatter_cuts_where_the_pipe_does() -> None:
+    """Or one of them would cut a character in two that the other has taken care of."""
+    texts: list[str] = []
+    handler = FCHandler(lambda _, text: texts.append(text), CurrentRequest())
+    handler.emit(logging.LogRecord("", INFO, "", 0, "\u4e2d" * MAX_RECORD_BYTES, None, None))
+    data = texts[0].encode()
+
+    assert MAX_RECORD_BYTES - 3 < len(data) <= MAX_RECORD_BYTES
+    assert split(record_pieces(TOKEN, INFO, data)) == [(INFO, data)]
 
 
 def test_stream_that_ends_in_a_piece() -> None:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sandbox.core.spec import MAX_EVENT_BYTES
 from worker import wire
 from worker.wire import SUPERVISOR, WORKER, Connection, LocalProtocolError, RemoteProtocolError
 
@@ -318,3 +319,12 @@ def test_a_header_alone_allocates_nothing(kind: int, flags: int) -> None:
         tracemalloc.stop()
 
     assert peak < 64 << 10
+
+
+def test_largest_event_and_answer_fit() -> None:
+    """They have one limit, and a frame has room for either."""
+    assert wire.MAX_ANSWER_BYTES == MAX_EVENT_BYTES
+    worker = Connection(WORKER)
+    worker.state = wire.BUSY
+    _, bulk = worker.send(wire.RESULT, b"", bytes(wire.MAX_ANSWER_BYTES))
+    assert len(bulk) == wire.MAX_ANSWER_BYTES
