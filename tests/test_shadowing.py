@@ -81,20 +81,24 @@ def test_package_of_that_name(tmp_path: Path, version: str) -> None:
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_runtime_goes_on_beside_them(tmp_path: Path, version: str) -> None:
-    """Errors, stacks and PreStop still work when json, traceback and linecache are the user's."""
+    """Errors, stacks and PreStop still work beside files that would break them.
+
+    What the runtime has loaded is found before them, by the user's code too.
+    """
     source = """
-    import json, traceback, linecache
+    import json, traceback, linecache, tokenize, token
 
     def handler(event, context):
         if event:
             raise ValueError("on purpose")
-        return {"fine": True}
+        return {"fine": hasattr(tokenize, "generate_tokens")}
 
     def pre_stop(context):
         print("stopping")
     """
     spec = write_function(tmp_path, source, python=PYTHONS[version], pre_stop="pre_stop")
-    for name in ("json", "traceback", "linecache", "struct", "signal", "resource"):
+    names = ("json", "traceback", "linecache", "tokenize", "token", "struct", "signal", "resource")
+    for name in names:
         (Path(spec.code_dir) / f"{name}.py").write_text("raise RuntimeError('should not load')\n")
     with open_box(tmp_path, spec) as box:
         fine, failed = box.invoke("f"), box.invoke("f", b"x")
@@ -102,4 +106,22 @@ def test_runtime_goes_on_beside_them(tmp_path: Path, version: str) -> None:
         assert fine.body == b'{\n    "fine": true\n}'
         assert failed.error is not None
         assert failed.error["errorType"] == "ValueError"
-        assert failed.error["stackTrace"][0][0] == 'File "/code/index.py"'
+        assert failed.error["stackTrace"][0] == [
+            'File "/code/index.py"', "line 6", "in handler", 'raise ValueError("on purpose")',
+        ]  # fmt: skip
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("name", ["tokenize", "token", "linecache", "traceback"])
+def test_handler_in_a_file_that_makes_stacks(tmp_path: Path, version: str, name: str) -> None:
+    """The file is the handler's own, and the stack is still whole."""
+    source = "def handler(event, context):\n    raise ValueError('on purpose')\n"
+    spec = write_function(tmp_path, "", python=PYTHONS[version], handler=f"{name}.handler")
+    (Path(spec.code_dir) / f"{name}.py").write_text(source)
+    with open_box(tmp_path, spec) as box:
+        error = box.invoke("f").error
+
+    assert error is not None
+    assert error["stackTrace"] == [
+        [f'File "/code/{name}.py"', "line 2", "in handler", "raise ValueError('on purpose')"],
+    ]

@@ -26,6 +26,7 @@ and its attributes' getters never, and whatever they raise is answered with a st
 
 import json
 import linecache
+import tokenize  # linecache imports it late since 3.13: by then the user's own would be found
 import traceback
 
 TYPE_CHECKING = False
