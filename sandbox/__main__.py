@@ -14,6 +14,7 @@ __all__ = ["main"]
 
 def main() -> int:
     """Runs the command line; gives the exit code."""
+    _open_standard_descriptors()
     arguments = sys.argv[1:]
     if arguments == ["--version"]:
         print(f"fcbox {__version__}")
@@ -24,6 +25,18 @@ def main() -> int:
         return 130
     except Exception as exc:
         return _confess(exc)
+
+
+def _open_standard_descriptors() -> None:
+    """Whatever of 0, 1 and 2 is closed becomes /dev/null: else the next pipe or socket that is
+    opened would be standard output, and what is said would go there."""
+    for fd, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        try:
+            os.fstat(fd)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest free number: this one
+            os.set_inheritable(fd, True)
+            setattr(sys, name, open(fd, mode, closefd=False))  # noqa: SIM115 - it stays open
 
 
 def _dispatch(arguments: list[str]) -> int:
