@@ -129,6 +129,7 @@ class Runtime(object):
         self._make_context = make_context_factory(setup)
         self._handler = None  # type: Optional[Callable[..., object]]
         self._busy = False
+        self._pid = os.getpid()
         self._log = RequestLog(
             setup["logger_layout"], bytes.fromhex(setup["log_token"]), setup["code_dir"]
         )
@@ -206,7 +207,8 @@ class Runtime(object):
         # type: (Callable[[], bytes], str) -> Tuple[bytes, Optional[Failure]]
         """Runs user code. All its output is in the pipes when this returns.
 
-        SystemExit goes through: in the cloud the process ends there.
+        SystemExit goes through: in the cloud the process ends there. A child that the code forked,
+        and that came back out of it, ends here: only one process may speak on the channel.
         """
         self._log.begin(request_id)
         self._channel.witness_begin()
@@ -216,7 +218,9 @@ class Runtime(object):
             answer = callback()
             if len(answer) > wire.MAX_ANSWER_BYTES:
                 failure = _too_large(len(answer))
-        except SystemExit:
+        except SystemExit as exc:
+            if os.getpid() != self._pid:
+                _end_child(_exit_status(exc.code))
             raise
         except LoadFailed as exc:
             failure = exc.failure
@@ -227,16 +231,23 @@ class Runtime(object):
             self._log.error(failure.body().decode("ascii"))
             if hint:
                 self._log.error(hint)
+        if os.getpid() != self._pid:
+            _end_child(0 if failure is None else 1)
         self._log.end()
         self._busy = False
         return answer, failure
 
     def _on_sigterm(self, signum, frame):
         # type: (int, object) -> None
-        if self._busy:
+        if os.getpid() != self._pid:
+            # A child of the function's own, multiprocessing's say: it is its signal, not ours.
+            signal.signal(signum, signal.SIG_DFL)
+            os.kill(os.getpid(), signum)
+        elif self._busy:
             self._log.dump_stacks()
             os._exit(_TIMEOUT_STATUS)
-        _say_goodbye()
+        else:
+            _say_goodbye()
 
 
 def run(requests, answers, bulk, witness, is_spare):
@@ -296,6 +307,24 @@ def _say_goodbye():
     atexit._run_exitfuncs()
     flush_stdio()
     os._exit(0)
+
+
+def _end_child(status):
+    # type: (int) -> None
+    # No atexit hooks: those are the instance's, and it lives on.
+    flush_stdio()
+    os._exit(status)
+
+
+def _exit_status(code):
+    # type: (object) -> int
+    """What the interpreter makes of `sys.exit(code)`."""
+    if code is None:
+        return 0
+    if isinstance(code, int):
+        return code & 0xFF
+    print(code, file=sys.stderr)
+    return 1
 
 
 def _usage():
