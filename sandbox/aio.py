@@ -9,7 +9,6 @@ No thread and no hop: what `await` waits for is a callback of the same loop.
 import asyncio
 import signal as signals
 from collections.abc import AsyncIterator, Callable
-from functools import partial
 
 from sandbox.base import SandboxBase
 from sandbox.core.effects import Request
@@ -56,8 +55,8 @@ class AsyncSandbox(SandboxBase):
 
     async def open(self) -> "AsyncSandbox":
         """Starts zygotes, minimum instances and spares."""
-        loop = asyncio.get_running_loop()
-        self._box = self._open_box(loop)
+        self._claim()
+        self._box = self._open_box(asyncio.get_running_loop())
         self._box.supervisor.start()
         return self
 
@@ -65,9 +64,9 @@ class AsyncSandbox(SandboxBase):
         """Ends everything in good order: running requests finish, PreStop runs."""
         box, self._box = self._box, None
         if box:
-            closed = asyncio.get_running_loop().create_future()
-            box.drain(partial(closed.set_result, None))
-            await closed
+            ended = asyncio.Event()
+            box.drain(ended.set)
+            await ended.wait()  # cancelled, it comes to its end all the same
             while self._streams:
                 self._streams.pop().close()
 

@@ -9,6 +9,7 @@ from sandbox.engine.box import Box
 from sandbox.engine.logs import Sink
 from sandbox.engine.loop import Loop
 from sandbox.engine.sinks import Outlet, make_sink
+from sandbox.errors import OpenedTwice
 from sandbox.sources import load_specs, with_interpreters
 
 __all__ = ["SandboxBase"]
@@ -36,7 +37,13 @@ class SandboxBase:
         self._log_format = log_format
         self._log_fd = log_fd
         self._box: Box | None = None
+        self._was_opened = False
         self._prepare()
+
+    def _claim(self) -> None:
+        if self._was_opened:
+            raise OpenedTwice("a sandbox is opened once; make another one")
+        self._was_opened = True
 
     def _prepare(self) -> None:
         """For what a subclass holds beside."""

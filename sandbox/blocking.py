@@ -25,7 +25,7 @@ from sandbox.engine.supervisor import (
     Supervisor,
     UnknownFunction,
 )
-from sandbox.errors import FcboxError, NotFound, OpenedTwice, SandboxClosed
+from sandbox.errors import FcboxError, NotFound, SandboxClosed
 from sandbox.result import InvokeResult
 
 __all__ = ["EventStream", "Sandbox"]
@@ -70,7 +70,6 @@ class Sandbox(SandboxBase):
         self._loop = PollLoop()
         self._thread: threading.Thread | None = None
         self._streams: list[EventStream] = []
-        self._was_opened = False
         self._is_over = False
         self._awaited: set[Future[Any]] = set()
         self._gate = threading.Lock()
@@ -78,9 +77,7 @@ class Sandbox(SandboxBase):
 
     def open(self) -> "Sandbox":
         """Starts the thread, zygotes, minimum instances and spares."""
-        if self._was_opened:
-            raise OpenedTwice("a sandbox is opened once; make another one")
-        self._was_opened = True
+        self._claim()
         started: Future[None] = Future()
         self._thread = threading.Thread(target=self._run, args=(started,), name="fcbox")
         self._thread.daemon = True
@@ -134,7 +131,7 @@ class Sandbox(SandboxBase):
                 self._supervisor().invoke(function, event, reply)
             except UnknownFunction:
                 future.set_exception(NotFound(f"function {function!r} does not exist"))
-            except EventTooLarge as exc:
+            except (EventTooLarge, TypeError) as exc:
                 future.set_exception(exc)
 
         self._soon(begin)

@@ -32,7 +32,15 @@ def load_specs(
 def with_interpreters(
     specs: Sequence[FunctionSpec], environ: Mapping[str, str]
 ) -> list[FunctionSpec]:
-    """The specs, each with an interpreter: one made by hand may leave it to its runtime."""
+    """The specs, each with an interpreter: one made by hand may leave it to its runtime.
+
+    Raises TypeError for a variable of the environment that is not text.
+    """
+    for spec in specs:
+        for key, value in spec.environment.items():
+            kind = type(value).__name__
+            if kind != "str":
+                raise TypeError(f"{spec.name}: the variable {key} is {kind}, and must be str")
     from sandbox.config.interpreters import find_interpreter
 
     return [

@@ -90,7 +90,7 @@ _BOX_SHIFT = 24
 """The bits of a tag above these are the box's; see `worker.zygote`."""
 _MOST_SHOWN = 5
 
-ENDS = ("fc:Instance:DestroySuccess", "fc:Instance:Error")
+ENDS = ("fc:Instance:DestroySuccess", "fcbox:Instance:Died")
 PHASES = ("Initialize", "Invoke", "PreStop")
 
 
@@ -196,7 +196,7 @@ def _check_end(life: Sequence[LifecycleEvent], lacks_prestop: bool) -> list[str]
     # A broken channel is told by an Error of its own, ahead of the end.
     if not ends or ends[-1] is not life[-1] or names["fc:Instance:DestroySuccess"] > 1:
         return [f"not one end, at the end: {[event.name for event in ends]}"]
-    if lacks_prestop and not names["fc:Instance:Error"]:
+    if lacks_prestop and not names["fcbox:Instance:Died"]:
         return ["ended in good order without PreStop"]
     return []
 

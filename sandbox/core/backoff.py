@@ -15,10 +15,12 @@ class Backoff:
 
     def __init__(self) -> None:
         self.failures = 0
+        self._reason = ""
 
-    def failed(self) -> None:
+    def failed(self, reason: str = "") -> None:
         """One more in a row."""
         self.failures += 1
+        self._reason = reason
 
     def succeeded(self) -> None:
         """Start counting anew."""
@@ -35,4 +37,5 @@ class Backoff:
     def describe(self) -> str:
         """One line for the person who watches."""
         times = f"{self.failures} times in a row"
-        return f"an instance failed to start {times}; next attempt in {self.delay_s:g} s"
+        reason = f" ({self._reason})" if self._reason else ""
+        return f"an instance failed to start {times}{reason}; next attempt in {self.delay_s:g} s"

@@ -42,6 +42,7 @@ from sandbox.core.outcome import (
     cancelled_text,
     describe_status,
     error_body,
+    error_text,
     exited_text,
     timeout_text,
 )
@@ -79,6 +80,7 @@ class Instance:
         "_settings",
         "created_s",
         "deadline_s",
+        "failure",
         "id",
         "initialize_s",
         "invocations",
@@ -106,6 +108,8 @@ class Instance:
         self.invocations = 0
         self.initialize_s = 0.0
         self.max_rss_kb = 0
+        self.failure = ""
+        """Why it did not become ready, in words."""
         self._settings = settings
         self._new_request_id = new_request_id
         self._began_s = now
@@ -157,7 +161,7 @@ class Instance:
             return []
         self.deadline_s = now + self._settings.grace_s
         effects: list[Effect] = [self._end(_UNHANDLED_TEXT)] if self._open else []
-        effects.append(Announce("fc:Instance:InitializationFailed", _UNHANDLED_TEXT))
+        effects += self._start_failed(was, error_text(detail.body))
         effects += self._reply(now, Cause.ERROR, detail.body, INITIALIZATION)
         effects.append(_TERMINATE)
         return effects
@@ -224,7 +228,8 @@ class Instance:
             return []
         if was in (State.STARTING, State.TERMINATING, State.KILLING):
             self.deadline_s = now + KILL_RETRY_S
-            return [*self._not_created(now), _KILL_TREE]
+            failed = self._start_failed(was, "the worker did not start")
+            return [*failed, *self._not_created(now), _KILL_TREE]
         # A callback's time is up. The SIGTERM asks for the stack dump; its lines come before the
         # End line, so that one waits for the exit. The caller does not.
         self.deadline_s = now + self._settings.dump_grace_s
@@ -232,7 +237,8 @@ class Instance:
         if self._open:
             self._pending_end = self._end(text)
         kind = INITIALIZATION if was is State.INITIALIZING else UNHANDLED
-        effects = self._reply(now, Cause.TIMEOUT, error_body(text), kind)
+        effects = self._start_failed(was, text)
+        effects += self._reply(now, Cause.TIMEOUT, error_body(text), kind)
         return [*effects, _TERMINATE]
 
     def _timeout_s(self, state: State) -> float:
@@ -246,7 +252,8 @@ class Instance:
         if was in (State.TERMINATING, State.KILLING, State.DEAD):
             return []
         self.deadline_s = now + KILL_RETRY_S
-        effects: list[Effect] = [Announce("fc:Instance:Error", broken.reason)]
+        effects: list[Effect] = [Announce("fcbox:Instance:Broken", broken.reason)]
+        effects += self._start_failed(was, broken.reason)
         if broken.is_cancelled:
             text, cause = cancelled_text(now - self._began_s, self.max_rss_kb), Cause.CANCELLED
         else:
@@ -272,7 +279,8 @@ class Instance:
         if self._pending_end:
             effects.append(self._pending_end)
         is_expected = was in (State.TERMINATING, State.KILLING, State.PRESTOPPING)
-        name = "fc:Instance:DestroySuccess" if is_expected else "fc:Instance:Error"
+        effects += self._start_failed(was, words)
+        name = "fc:Instance:DestroySuccess" if is_expected else "fcbox:Instance:Died"
         effects.append(Announce(name, words))
         return effects
 
@@ -285,6 +293,17 @@ class Instance:
         return effects + self._reply(now, cause, error_body(text), kind, words, signum)
 
     # -- small parts -----------------------------------------------------------------------------
+
+    def _start_failed(self, was: State, reason: str) -> list[Effect]:
+        """What the event stream is told when an instance did not become ready."""
+        if was is State.STARTING:
+            name = "fc:Instance:RuntimeInitializationFailed"
+        elif was is State.INITIALIZING:
+            name = "fc:Instance:InitializationFailed"
+        else:
+            return []
+        self.failure = reason
+        return [Announce(name, reason), Announce("fc:Instance:CreateFailed", reason)]
 
     def _begin(self, phase: str, request_id: str) -> Begin:
         self._open = begin = Begin(phase, request_id)

@@ -1,7 +1,7 @@
 """What became of a request: its outcome, and the texts FC gives for each way of failing.
 
-Three vocabularies that are never mixed: `error_type` here is the header's (X-Fc-Error-Type);
-the body's `errorType` is made by the worker; `metric` is the metric's.
+`error_type` is the header's vocabulary (X-Fc-Error-Type), never to be mixed with the body's
+`errorType`, which the worker makes.
 """
 
 import json
@@ -16,6 +16,7 @@ __all__ = [
     "cancelled_text",
     "describe_status",
     "error_body",
+    "error_text",
     "exited_text",
     "timeout_text",
 ]
@@ -54,14 +55,6 @@ class Outcome(NamedTuple):
     status: str = ""
 
     @property
-    def metric(self) -> str:
-        """The `errorType` of the request metrics; empty on success."""
-        if self.cause is Cause.OK:
-            return ""
-        timed_out = self.cause is Cause.TIMEOUT
-        return "FunctionTimeoutError" if timed_out else "FunctionUnhandledError"
-
-    @property
     def billed_ms(self) -> int:
         """Whole milliseconds, rounded up."""
         return math.ceil(self.duration_s * 1000)
@@ -70,6 +63,15 @@ class Outcome(NamedTuple):
 def error_body(message: str) -> bytes:
     """The error JSON of a failure that the platform, not the runtime, reports."""
     return json.dumps({"errorMessage": message}, separators=(",", ":")).encode("ascii")
+
+
+def error_text(body: bytes) -> str:
+    """The message of an error JSON, with its type; empty when it is none."""
+    try:
+        error = json.loads(body)
+        return f"{error.get('errorType', 'error')}: {error.get('errorMessage', '')}"
+    except (ValueError, AttributeError):
+        return ""
 
 
 def exited_text(duration_s: float, max_rss_kb: int) -> str:

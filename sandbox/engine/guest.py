@@ -53,6 +53,7 @@ class Guest:
         self.failure = ""
         """Why there is no process, when it could not be made."""
         self._loop = loop
+        self._zygote = zygote
         self._connection = wire.Connection(wire.SUPERVISOR)
         self._child: procs.Child | None = None
         self._is_killed = False
@@ -132,11 +133,16 @@ class Guest:
             self._child.signal(signum)
 
     def kill_tree(self) -> None:
-        """SIGKILL to every process of it, now and, if it is still being made, then."""
-        self._is_killed = True
+        """SIGKILL to the worker; what is left of its tree is found and killed when it is reaped.
+
+        While it is still being made, it will be killed then; asked for again, and still not
+        made, it is the zygote that hangs and is killed.
+        """
         if self._child:
             self._child.signal(signal.SIGKILL)
-            procs.sweep({self.tag})
+        elif self._is_killed:
+            self._zygote.close()
+        self._is_killed = True
 
     def close(self) -> None:
         """Gives the channel's descriptors back; stdout and stderr are the log's."""

@@ -20,6 +20,8 @@ __all__ = ["Host", "LifecycleEvent"]
 
 _RECHECK_S = 0.001
 _REFILL_S = 0.02
+_SPARE_RETRY_S = 1.0
+"""A spare that ended by itself is replaced, but not as fast as it may go on ending."""
 
 
 class LifecycleEvent(NamedTuple):
@@ -68,9 +70,10 @@ class Host:
         Raises OSError when the interpreter cannot be started.
         """
         spares = self._spares.get(python)
-        if spares:
+        if self.settings.spares:
             # Later: a fork now would compete with the request that this one is taken for.
             self.loop.call_later(_REFILL_S, self.fill_spares, python)
+        if spares:
             return spares.popleft()  # it may still be on its way, but ahead of a new one
         return self._new_guest(python)
 
@@ -78,8 +81,12 @@ class Host:
         """Has as many blank workers forked ahead as the settings say."""
         spares = self._spares.setdefault(python, deque())
         while len(spares) < self.settings.spares:
-            guest = self._new_guest(python, is_spare=True)
-            guest.owner = _Spare(self, guest, spares)
+            try:
+                guest = self._new_guest(python, is_spare=True)
+            except OSError as exc:
+                self.hub.notice("", "", f"no spares: {python}: {exc.strerror}")
+                return
+            guest.owner = _Spare(self, python, guest, spares)
             spares.append(guest)
 
     def forget_exited(self, guest: Guest, clean: Callable[[], None]) -> None:
@@ -102,14 +109,18 @@ class Host:
         if self.on_ended:
             self.on_ended()
 
+    def kill_zygotes(self) -> None:
+        """Ends the zygotes; the next instance gets a new one."""
+        for zygote in self._zygotes.values():
+            zygote.close()
+
     def close(self) -> None:
         """Ends spares and zygotes. All instances must be dead."""
         self.settings = self.settings._replace(spares=0)
         for spares in self._spares.values():
             for guest in list(spares):
                 guest.kill_tree()
-        for zygote in self._zygotes.values():
-            zygote.close()
+        self.kill_zygotes()
         self.deadlines.close()
 
     @property
@@ -142,8 +153,9 @@ class Host:
 class _Spare:
     """The owner of a blank worker: waits for nothing, notices when it ends."""
 
-    def __init__(self, host: Host, guest: Guest, shelf: "deque[Guest]") -> None:
+    def __init__(self, host: Host, python: str, guest: Guest, shelf: "deque[Guest]") -> None:
         self._host = host
+        self._python = python
         self._guest = guest
         self._shelf = shelf
 
@@ -160,4 +172,5 @@ class _Spare:
         for fd in (guest.stdout, guest.stderr):
             if fd >= 0:
                 os.close(fd)
+        self._host.loop.call_later(_SPARE_RETRY_S, self._host.fill_spares, self._python)
         self._host.ended()

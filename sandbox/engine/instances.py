@@ -158,8 +158,10 @@ class InstanceShell:
         if self.state is State.DEAD:
             return
         rss_kb = self._guest.peak_rss_kb() if self.machine.request else 0
+        was = self.state
         self.handle(Event.BROKEN, Broken(reason, rss_kb, is_cancelled))
-        self._guest.kill_tree()
+        if was in (State.TERMINATING, State.KILLING):
+            self._guest.kill_tree()  # it was on its way down already, only not so fast
 
     def signal(self, signum: int) -> None:
         """Sends the worker a signal, for fault injection."""

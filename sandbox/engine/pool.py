@@ -71,12 +71,12 @@ class Pool:
 
     def ensure_minimum(self) -> None:
         """Starts what is missing of the minimum instances."""
-        while self._serving < min(self.spec.min_instances, self._limit) and not self._is_closing:
+        while self._lacks_minimum():
             if self._backoff.delay_s:
                 self._retry_later()
                 return
             if not self._start(None):
-                return
+                self._backoff.failed("it cannot be executed")
 
     def recycle(self) -> None:
         """Lets each instance finish its request, runs its PreStop, replaces it."""
@@ -136,7 +136,7 @@ class Pool:
             self._idle.remove(shell)
         if shell in self._ahead:
             self._ahead.discard(shell)
-            self._backoff.failed()
+            self._backoff.failed(shell.machine.failure)
         self._serve_queue()
         self.ensure_minimum()
 
@@ -154,6 +154,10 @@ class Pool:
                 self._start(self._queue.popleft())
             else:
                 return
+
+    def _lacks_minimum(self) -> bool:
+        wanted = min(self.spec.min_instances, self._limit)
+        return self._serving < wanted and not self._is_closing
 
     def _must_wait(self) -> bool:
         """No request begins while the log cannot be written: what it prints would have to be
@@ -195,9 +199,9 @@ class Pool:
 
     def _retry_now(self) -> None:
         self._retry = None
-        if not self._is_closing:
-            self._start(None)
-            self.ensure_minimum()
+        if self._lacks_minimum() and not self._start(None):
+            self._backoff.failed("it cannot be executed")
+        self.ensure_minimum()
 
     def _refuse_cancelled(self, request: Request) -> None:
         text = cancelled_text(time.monotonic() - request.accepted_s, 0)

@@ -3,7 +3,7 @@
     invoke(name, event, reply)   ->  reply(request, outcome), exactly once
     drain(done)                  ->  done(), when no process is left
 
-Everything public (`sandbox.api`, the command line, HTTP) is a thin layer over this class.
+Everything public (the two APIs, the command line, HTTP) is a thin layer over this class.
 """
 
 import time
@@ -71,10 +71,15 @@ class Supervisor:
                 self.host.fill_spares(python)
 
     def invoke(self, name: str, event: bytes, reply: Callable[[Request, Outcome], None]) -> Request:
-        """Takes one request. Raises UnknownFunction or EventTooLarge."""
+        """Takes one request.
+
+        Raises UnknownFunction, EventTooLarge, and TypeError for an event that is not bytes.
+        """
         pool = self.pools.get(name)
         if pool is None:
             raise UnknownFunction(name)
+        if not isinstance(event, bytes):
+            raise TypeError(f"an event is bytes, not {type(event).__name__}")
         if len(event) > MAX_EVENT_BYTES:
             raise EventTooLarge(
                 f"payload size exceeds maximum allowed size ({MAX_EVENT_BYTES} bytes)"
@@ -104,6 +109,7 @@ class Supervisor:
 
     def kill(self) -> None:
         """Ends everything now: no PreStop, no grace. After `drain`, which tells when it is over."""
+        self.host.kill_zygotes()  # one that hangs would leave its instances on their way for ever
         for pool in self.pools.values():
             pool.kill()
 

@@ -192,15 +192,18 @@ def test_failed_initializer_fails_its_request() -> None:
     """The request gets the Initializer's own error, and the instance goes."""
     walk = Walk()
     walk.to_initializing()
-    effects = walk.step(Event.INIT_FAILED, Answer(b"{}", True, KB), after_s=1.5)
+    body = b'{"errorMessage": "no database", "errorType": "OSError"}'
+    effects = walk.step(Event.INIT_FAILED, Answer(body, True, KB), after_s=1.5)
 
-    assert effects[:2] == [
+    assert effects[:3] == [
         End(INITIALIZE, "first", FAILED_TEXT),
-        Announce("fc:Instance:InitializationFailed", FAILED_TEXT),
+        Announce("fc:Instance:InitializationFailed", "OSError: no database"),
+        Announce("fc:Instance:CreateFailed", "OSError: no database"),
     ]
-    assert effects[3] == Terminate()
+    assert effects[4] == Terminate()
+    assert walk.instance.failure == "OSError: no database"
     assert outcome_of(effects) == Outcome(
-        b"{}", Cause.ERROR, "InitializationError", "c-1", 1.5, 0.0, KB, True
+        body, Cause.ERROR, "InitializationError", "c-1", 1.5, 0.0, KB, True
     )
     assert (walk.state, walk.left_s) == (State.TERMINATING, SETTINGS.grace_s)
 
@@ -222,7 +225,11 @@ def test_initializer_timeout() -> None:
     text = "Function timed out after 10 seconds (maxMemoryUsage: 49.00MB)"
 
     assert message_of(effects) == text
-    assert effects[1:] == [Terminate()]
+    assert effects[:2] == [
+        Announce("fc:Instance:InitializationFailed", text),
+        Announce("fc:Instance:CreateFailed", text),
+    ]
+    assert effects[3:] == [Terminate()]
     assert outcome_of(effects)[1:3] == (Cause.TIMEOUT, "InitializationError")
     assert (walk.state, walk.left_s) == (State.KILLING, SETTINGS.dump_grace_s)
     assert walk.step(Event.EXITED, Exit(143)) == [
@@ -247,7 +254,7 @@ def test_death_in_the_initializer() -> None:
     assert (outcome.cause, outcome.error_type, outcome.signum, outcome.status) == (
         Cause.SIGNAL, "InitializationError", 6, "SIGABRT(-6)",
     )  # fmt: skip
-    assert effects[-1] == Announce("fc:Instance:Error", "SIGABRT(-6)")
+    assert effects[-1] == Announce("fcbox:Instance:Died", "SIGABRT(-6)")
 
 
 def test_death_before_hello_gives_the_request_back() -> None:
@@ -256,7 +263,9 @@ def test_death_before_hello_gives_the_request_back() -> None:
 
     assert walk.step(Event.EXITED, Exit(1)) == [
         Requeue(walk.request),
-        Announce("fc:Instance:Error", "exit status 1"),
+        Announce("fc:Instance:RuntimeInitializationFailed", "exit status 1"),
+        Announce("fc:Instance:CreateFailed", "exit status 1"),
+        Announce("fcbox:Instance:Died", "exit status 1"),
     ]
     assert walk.instance.request is None
 
@@ -281,7 +290,9 @@ def test_death_while_setting_up_without_an_initializer_gives_the_request_back() 
 
     assert walk.step(Event.EXITED, Exit(-9)) == [
         Requeue(walk.request),
-        Announce("fc:Instance:Error", "SIGKILL(-9)"),
+        Announce("fc:Instance:InitializationFailed", "SIGKILL(-9)"),
+        Announce("fc:Instance:CreateFailed", "SIGKILL(-9)"),
+        Announce("fcbox:Instance:Died", "SIGKILL(-9)"),
     ]
 
 
@@ -428,7 +439,7 @@ def test_exit_in_the_handler(status: int | None, cause: Cause, signum: int, word
     outcome = outcome_of(effects)
     assert outcome[1:3] == (cause, "UnhandledInvocationError")
     assert (outcome.signum, outcome.status) == (signum, words)
-    assert effects[-1] == Announce("fc:Instance:Error", words)
+    assert effects[-1] == Announce("fcbox:Instance:Died", words)
     assert walk.left_s is None
 
 
@@ -441,7 +452,7 @@ def test_undelivered_request_is_given_back() -> None:
         End(INVOKE, "first", "the instance ended before the request reached it; "
             "another one takes it"),
         Requeue(walk.request),
-        Announce("fc:Instance:Error", "SIGKILL(-9)"),
+        Announce("fcbox:Instance:Died", "SIGKILL(-9)"),
     ]  # fmt: skip
 
 
@@ -465,7 +476,7 @@ def test_broken_channel() -> None:
         "(duration: 62ms, maxMemoryUsage: 49.00MB)"
     )
 
-    assert effects[0] == Announce("fc:Instance:Error", "the worker closed its channel")
+    assert effects[0] == Announce("fcbox:Instance:Broken", "the worker closed its channel")
     assert message_of(effects) == text
     assert outcome_of(effects).cause is Cause.EXIT
     assert effects[-1] == KillTree()
@@ -629,7 +640,7 @@ def test_death_while_idle_is_nobodys_failure() -> None:
     walk.to_invoking()
     walk.step(Event.DONE, Answer(b""))
 
-    assert walk.step(Event.EXITED, Exit(9)) == [Announce("fc:Instance:Error", "exit status 9")]
+    assert walk.step(Event.EXITED, Exit(9)) == [Announce("fcbox:Instance:Died", "exit status 9")]
 
 
 @pytest.mark.parametrize("event", [Event.STOP, Event.DEADLINE, Event.BROKEN])

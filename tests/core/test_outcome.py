@@ -54,17 +54,6 @@ def test_status_in_words(status: int, words: str) -> None:
     assert describe_status(status) == words
 
 
-@pytest.mark.parametrize(
-    ("cause", "metric"),
-    [(Cause.OK, ""), (Cause.TIMEOUT, "FunctionTimeoutError"),
-     *((cause, "FunctionUnhandledError") for cause in Cause
-       if cause not in (Cause.OK, Cause.TIMEOUT))],
-)  # fmt: skip
-def test_metric(cause: Cause, metric: str) -> None:
-    """The metric's vocabulary is its own."""
-    assert Outcome(b"", cause).metric == metric
-
-
 @pytest.mark.parametrize(("duration_s", "billed"), [(0, 0), (0.0181, 19), (0.019, 19), (1, 1000)])
 def test_billed_duration_is_rounded_up(duration_s: float, billed: int) -> None:
     """Whole milliseconds, never fewer than it took."""

@@ -98,7 +98,7 @@ def check_life(id: str, life: list[LifecycleEvent]) -> None:
     assert begun["fcbox:Initialize"] <= 1
     assert begun["fcbox:PreStop"] <= 1
     assert names[0] == "fc:Instance:Creating"
-    assert names[-1] in ("fc:Instance:DestroySuccess", "fc:Instance:Error")
+    assert names[-1] in ("fc:Instance:DestroySuccess", "fcbox:Instance:Died")
     if begun["fcbox:Invoke"]:
         assert begun["initialized"] == 1, f"{id}: its Initializer did not succeed"
 

@@ -162,7 +162,7 @@ def test_death_right_after_the_answer(tmp_path: Path, version: str) -> None:
 
         assert [result.body for result in results] == [b"done"] * 3
         assert len({result.instance_id for result in results}) == 3
-        errors = [event.detail for event in box.history if event.name == "fc:Instance:Error"]
+        errors = [event.detail for event in box.history if event.name == "fcbox:Instance:Died"]
         assert errors == ["exit status 9"] * 3
 
 

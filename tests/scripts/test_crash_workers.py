@@ -107,8 +107,8 @@ def test_crash_excuses_the_prestop(script: ModuleType) -> None:
     """An instance that ended by an error needs none; nor a second End for its Error event."""
     crashed = [*GOOD_LIFE[:4], "fcbox:Invoke:Start 1", "fcbox:Invoke:End 1 crashed"]
 
-    assert script.check_lives(events(*crashed, "fc:Instance:Error")) == []
-    ends = ("fc:Instance:Error", "fc:Instance:DestroySuccess")
+    assert script.check_lives(events(*crashed, "fcbox:Instance:Died")) == []
+    ends = ("fcbox:Instance:Died", "fc:Instance:DestroySuccess")
     assert script.check_lives(events(*crashed, *ends)) == []
 
 
