@@ -5,11 +5,11 @@ Everything runs on the main thread in the small loop: this is the path that has 
 
 import os
 import signal
-import sys
 import time
 from collections.abc import Callable, Sequence
 
 from sandbox.cli import exits, talk
+from sandbox.cli.answers import AnswerStream
 from sandbox.cli.log_output import make_sinks, tell_events
 from sandbox.cli.options import RunOptions
 from sandbox.core.effects import Request
@@ -41,7 +41,10 @@ def run_events(
 
 
 class _OneShot:
-    """The run: at most `concurrency` requests at a time, answers printed in order of events."""
+    """The run: at most `concurrency` requests at a time, answers printed in order of events.
+
+    No request begins while the answers so far wait for their reader.
+    """
 
     def __init__(self, loop: PollLoop, box: Box, function: str, options: RunOptions) -> None:
         self._loop = loop
@@ -49,8 +52,10 @@ class _OneShot:
         self._function = function
         self._events = options.events or ()
         self._options = options
+        self._out = AnswerStream(loop)
         self._next = 0
         self._running = 0
+        self._is_held = False
         self._answers: dict[int, Outcome] = {}
         self._printed = 0
         self._code = 0
@@ -58,6 +63,7 @@ class _OneShot:
         self._handled = 0
         self._is_draining = False
         self._is_over = False
+        self._has_failed = False
 
     def run(self) -> int:
         """Everything; gives the exit code."""
@@ -68,20 +74,32 @@ class _OneShot:
             self._loop.call_later(talk.PROGRESS_S, self._show_progress)
         self._invoke_more()
         self._loop.run_until(self._step)
-        sys.stdout.flush()
+        self._finish_answers()
         return signal_code(self._signals) or self._code
 
     def _note_signal(self, signum: int, frame: object) -> None:
-        # Handlers only wake the loop; `_step` acts.
+        # Handlers only wake the loop, and `_step` acts; at the end there is no loop any more.
         self._signals.append(signum)
+        if self._is_over and len(self._signals) > 1:
+            self._out.hurry()
         self._loop.wake()
 
+    def _finish_answers(self) -> None:
+        if len(self._signals) > 1:
+            self._out.hurry()
+        self._out.close()
+        self._check_answers()
+
     def _step(self) -> bool:
+        self._check_answers()
         if len(self._signals) > self._handled:
             self._handled = len(self._signals)
             self._drain()
             if self._handled > 1:
                 self._box.supervisor.kill()
+        if self._is_held and not self._out.is_congested:
+            self._is_held = False
+            self._invoke_more()
         return self._is_over
 
     def _invoke_more(self) -> None:
@@ -90,6 +108,9 @@ class _OneShot:
             and self._running < self._options.concurrency
             and not self._signals
         ):
+            if self._out.is_congested:
+                self._is_held = True
+                return
             at, self._next = self._next, self._next + 1
             self._running += 1
             self._box.supervisor.invoke(self._function, self._events[at], self._replier(at))
@@ -117,12 +138,14 @@ class _OneShot:
 
     def _print(self, data: bytes) -> None:
         self._box.hub.flush()  # the End line comes before the answer
-        try:
-            sys.stdout.buffer.write(data)
-            sys.stdout.buffer.flush()
-        except BrokenPipeError:
+        self._out.write(data)
+        self._check_answers()
+
+    def _check_answers(self) -> None:
+        self._out.check()
+        if self._out.has_failed and not self._has_failed:
             # Nobody reads any more: stop in good order, as for a signal.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            self._has_failed = True
             self._signals.append(signal.SIGPIPE)
 
     def _drain(self) -> None:
