@@ -108,9 +108,21 @@ class RequestLog(object):
         level = logging.getLevelName(level_name)
         number = min(level, _MAX_LEVEL) if isinstance(level, int) else logging.INFO
         data = text.encode("utf-8", "backslashreplace")
-        for piece in record_pieces(self._token, number, data):
-            while piece:
-                piece = piece[os.write(self._fd, piece) :]
+        try:
+            for piece in record_pieces(self._token, number, data):
+                while piece:
+                    piece = piece[os.write(self._fd, piece) :]
+        except OSError:
+            _write_plainly(data)
+
+
+def _write_plainly(data):
+    # type: (bytes) -> None
+    # The function closed our descriptor: its own record is worth more to it than our traceback.
+    try:
+        os.write(2, data + b"\n")
+    except OSError:
+        pass
 
 
 def _identity(fd):

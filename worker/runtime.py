@@ -134,9 +134,25 @@ class Runtime(object):
             setup["logger_layout"], bytes.fromhex(setup["log_token"]), setup["code_dir"]
         )
 
-    def enter(self):
+    def _enter(self, request_id):
+        # type: (str) -> Optional[Failure]
+        """Makes the process look to the user's code as the cloud's does, or tells why it cannot."""
+        step = "set the environment"
+        try:
+            self._set_surroundings()
+            # It was there when the configuration was read; that may be long ago.
+            step = "enter the code directory " + self._setup["code_dir"]
+            os.chdir(self._setup["code_dir"])
+        except (OSError, ValueError) as exc:
+            text = "cannot %s: %s" % (step, getattr(exc, "strerror", None) or exc)
+            failure = Failure("RuntimeError", text)
+            self._log.begin(request_id)
+            self._log.error(failure.body().decode("ascii"))
+            return failure
+        return None
+
+    def _set_surroundings(self):
         # type: () -> None
-        """Makes the process look to the user's code as the cloud's does."""
         setup = self._setup
         environment = build_environment(setup, dict(os.environ))
         for key in set(os.environ) - set(environment):
@@ -147,7 +163,6 @@ class Runtime(object):
         sys.path[:] = build_sys_path(setup, sys.path)
         sys.argv[:] = [""]
         sys.dont_write_bytecode = True  # /code is read-only in the cloud
-        os.chdir(setup["code_dir"])
 
     def serve(self):
         # type: () -> None
@@ -163,7 +178,8 @@ class Runtime(object):
 
     def _initialize(self):
         # type: () -> None
-        failure = self._run_hook("initializer", self._setup["request_id"])
+        request_id = self._setup["request_id"]
+        failure = self._enter(request_id) or self._run_hook("initializer", request_id)
         if failure is None:
             self._channel.send(wire.READY, _usage())
         else:
@@ -262,11 +278,14 @@ def run(requests, answers, bulk, witness, is_spare):
             rehearse()
         channel.send(wire.HELLO)
         setup = json.loads(channel.receive().body.decode("utf-8"))
-        runtime = Runtime(channel, setup)
-        runtime.enter()
-        runtime.serve()
+        Runtime(channel, setup).serve()
     except ChannelClosed:
         _say_goodbye()
+    except (OSError, wire.ProtocolError) as exc:
+        # The function closed or used our descriptors: there is nobody left to answer to. What it
+        # reads in its log is one line of ours, not where in this package that came out.
+        _say_last("the function closed or used a descriptor of the runtime: %s" % exc)
+        os._exit(1)
 
 
 def rehearse():
@@ -307,6 +326,15 @@ def _say_goodbye():
     atexit._run_exitfuncs()
     flush_stdio()
     os._exit(0)
+
+
+def _say_last(text):
+    # type: (str) -> None
+    flush_stdio()
+    try:
+        os.write(2, text.encode("utf-8", "backslashreplace") + b"\n")
+    except OSError:
+        pass  # that one too
 
 
 def _end_child(status):
