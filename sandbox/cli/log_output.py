@@ -3,14 +3,14 @@
 import os
 from collections.abc import Mapping
 
-from sandbox.cli.talk import has_color
+from sandbox.cli import talk
 from sandbox.engine.box import Box
 from sandbox.engine.host import LifecycleEvent
 from sandbox.engine.logs import Sink
 from sandbox.engine.loop import Loop
 from sandbox.engine.sinks import Outlet, make_sink
 
-__all__ = ["make_sinks", "tell_events"]
+__all__ = ["make_sinks", "tell_events", "tell_lost_log"]
 
 
 def make_sinks(
@@ -24,7 +24,7 @@ def make_sinks(
         return []
     else:
         fd = 2
-    return [make_sink(log_format, Outlet(loop, fd), has_color(fd, environ))]
+    return [make_sink(log_format, Outlet(loop, fd), talk.has_color(fd, environ))]
 
 
 def tell_events(box: Box) -> None:
@@ -36,3 +36,8 @@ def tell_events(box: Box) -> None:
             box.hub.notice(event.function, event.instance_id, f"{event.name}{detail}")
 
     box.supervisor.listen(tell)
+
+
+def tell_lost_log(box: Box) -> None:
+    """At the end: a log with gaps must not look like a complete one."""
+    talk.lost(sum(sink.lost_bytes for sink in box.hub.sinks), "log")

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 from sandbox.cli import exits, talk
 from sandbox.cli.answers import AnswerStream
-from sandbox.cli.log_output import make_sinks, tell_events
+from sandbox.cli.log_output import make_sinks, tell_events, tell_lost_log
 from sandbox.cli.options import RunOptions
 from sandbox.core.effects import Request
 from sandbox.core.outcome import Cause, Outcome
@@ -75,6 +75,7 @@ class _OneShot:
         self._invoke_more()
         self._loop.run_until(self._step)
         self._finish_answers()
+        tell_lost_log(self._box)
         return signal_code(self._signals) or self._code
 
     def _note_signal(self, signum: int, frame: object) -> None:
@@ -89,6 +90,7 @@ class _OneShot:
             self._out.hurry()
         self._out.close()
         self._check_answers()
+        talk.lost(self._out.lost_bytes, "answers")
 
     def _step(self) -> bool:
         self._check_answers()

@@ -19,7 +19,7 @@ import time
 from collections.abc import Sequence
 
 from sandbox.cli import exits, talk
-from sandbox.cli.log_output import make_sinks, tell_events
+from sandbox.cli.log_output import make_sinks, tell_events, tell_lost_log
 from sandbox.cli.options import RunOptions
 from sandbox.cli.progress import progress_lines
 from sandbox.core.spec import BoxSettings, FunctionSpec
@@ -85,6 +85,7 @@ class _Serving:
         self._box.supervisor.start()
         self._introduce()
         await self._serve()
+        tell_lost_log(self._box)
         return exits.SIGNALLED + self._signals[0]
 
     def _open_box(self) -> Box:

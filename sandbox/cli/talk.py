@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from sandbox.cli import exits
 
-__all__ = ["ISOLATION", "PROGRESS_S", "cannot_start", "error", "has_color", "say"]
+__all__ = ["ISOLATION", "PROGRESS_S", "cannot_start", "error", "has_color", "lost", "say"]
 
 ISOLATION = (
     "isolation: none (own session and clean environment only: a function can do what you can do)"
@@ -30,6 +30,12 @@ def say(text: str) -> None:
 def error(text: str, hint: str = "") -> None:
     """What went wrong and, after a blank line, how to mend it."""
     say(f"error: {text}" + (f"\n\nhint: {hint}" if hint else ""))
+
+
+def lost(count: int, what: str) -> None:
+    """Output with gaps is told; nothing when there are none."""
+    if count:
+        say(f"{count} bytes of the {what} could not be written")
 
 
 def cannot_start(exc: OSError) -> int:

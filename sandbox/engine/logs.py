@@ -58,6 +58,10 @@ class Sink(Protocol):
     def is_congested(self) -> bool:
         """More is waiting to be written than should be held: stop reading the pipes."""
 
+    @property
+    def lost_bytes(self) -> int:
+        """What could not be written."""
+
     def write(self, span: Span) -> None:
         """Takes one span; never blocks."""
 

@@ -111,6 +111,10 @@ class FcSink:
     def is_congested(self) -> bool:
         return self._outlet.is_congested
 
+    @property
+    def lost_bytes(self) -> int:
+        return self._outlet.lost_bytes
+
     def write(self, span: Span) -> None:
         if span.source != NOTICE:
             self._outlet.write(_whole(span.data))
@@ -135,6 +139,10 @@ class ConsoleSink:
     @property
     def is_congested(self) -> bool:
         return self._outlet.is_congested
+
+    @property
+    def lost_bytes(self) -> int:
+        return self._outlet.lost_bytes
 
     def write(self, span: Span) -> None:
         if self._is_quiet and span.source in (RUNNER, NOTICE):
@@ -174,6 +182,10 @@ class JsonSink:
     @property
     def is_congested(self) -> bool:
         return self._outlet.is_congested
+
+    @property
+    def lost_bytes(self) -> int:
+        return self._outlet.lost_bytes
 
     def write(self, span: Span) -> None:
         seconds = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(span.time_s))

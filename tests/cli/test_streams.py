@@ -1,5 +1,6 @@
 """Standard streams that are closed, full, or read by nobody, with real processes."""
 
+import re
 import signal
 import subprocess
 import sys
@@ -9,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.boxes import environ_of, wait_until
-from tests.configs.commands import ROOT, Ran, started, stopped
-from tests.http.serving import write_config
+from tests.configs.commands import ROOT, Ran, fcbox, started, stopped
+from tests.http.serving import serving, write_config
 
 ECHO = """
     import sys
@@ -104,6 +105,7 @@ class TestUnread:
             ran = stopped(tmp_path, Ran(code, b"", process.stderr.read().decode()))
 
         assert (ran.code, took_s < QUICK_S) == (143, True)
+        assert ran.err.endswith(" bytes of the answers could not be written\n")
         assert len(calls.read_text()) == 3, "no event begins while the answers are not read"
 
     def test_second_signal_while_the_end_waits(self, tmp_path: Path, run: list[str]) -> None:
@@ -139,3 +141,40 @@ class TestUnread:
         ran = stopped(tmp_path, Ran(process.returncode, out, err.decode()))
 
         assert (ran.code, [len(line) for line in ran.lines]) == (0, [BIG_BYTES] * 2)
+
+
+class TestLost:
+    """Output that could not be written is told, with its size."""
+
+    def test_answers(self, tmp_path: Path) -> None:
+        """The disk is full: exit 141, no further event, and how much is missing."""
+        config = str(write_config(tmp_path, ECHO))
+        arguments = ["run", config, "--log-format", "fc", "-e", "a", "-e", "b"]
+        ran = shell(tmp_path, ">/dev/full", *arguments)
+
+        assert (ran.code, ran.err.count(STARTED)) == (141, 1)
+        assert ran.err.splitlines()[-1] == "6 bytes of the answers could not be written"
+
+    def test_log(self, tmp_path: Path) -> None:
+        """The answer comes all the same; the size is that of the whole log."""
+        config = str(write_config(tmp_path, ECHO))
+        run = ["run", config, "-e", "a", "--log-format", "fc", "--log-file"]
+        whole = tmp_path / "log"
+        assert fcbox(tmp_path, *run, str(whole)).code == 0
+        ran = fcbox(tmp_path, *run, "/dev/full")
+
+        assert (ran.code, ran.out) == (0, b"got a\n")
+        said = f"{whole.stat().st_size} bytes of the log could not be written"
+        assert ran.err.splitlines()[-1] == said
+
+    def test_log_of_a_supervisor(self, tmp_path: Path) -> None:
+        """Told when it ends."""
+        options = ("--log-format", "fc", "--log-file", "/dev/full")
+        with serving(tmp_path, write_config(tmp_path, ECHO), *options) as served:
+            served.invoke(b"a")
+            served.signal(signal.SIGTERM)
+
+            assert served.wait() == 143
+            assert re.fullmatch(
+                r"\d{3} bytes of the log could not be written", served.talk().splitlines()[-1]
+            )
