@@ -12,6 +12,7 @@ from sandbox.cli import exits, talk
 from sandbox.cli.answers import AnswerStream
 from sandbox.cli.log_output import make_sinks, tell_events, tell_lost_log
 from sandbox.cli.options import RunOptions
+from sandbox.cli.stopping import stop_signals
 from sandbox.core.effects import Request
 from sandbox.core.outcome import Cause, Outcome
 from sandbox.core.spec import BoxSettings, FunctionSpec
@@ -67,7 +68,7 @@ class _OneShot:
 
     def run(self) -> int:
         """Everything; gives the exit code."""
-        for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        for signum in stop_signals():
             signal.signal(signum, self._note_signal)
         self._box.supervisor.start()
         if not self._options.is_quiet:

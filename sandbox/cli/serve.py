@@ -13,7 +13,6 @@ second one, of whichever kind, ends everything at once. Exit code: 128+n of the 
 import asyncio
 import errno
 import os
-import signal
 import socket
 import time
 from collections.abc import Sequence
@@ -22,6 +21,7 @@ from sandbox.cli import exits, talk
 from sandbox.cli.log_output import make_sinks, tell_events, tell_lost_log
 from sandbox.cli.options import RunOptions
 from sandbox.cli.progress import progress_lines
+from sandbox.cli.stopping import stop_signals
 from sandbox.core.spec import BoxSettings, FunctionSpec
 from sandbox.engine.box import Box
 from sandbox.engine.launch import Launch
@@ -76,7 +76,7 @@ class _Serving:
     async def run(self) -> int:
         self._loop = asyncio.get_running_loop()
         # The loop calls the handlers, so not before the first await below: there is a box then.
-        for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        for signum in stop_signals():
             self._loop.add_signal_handler(signum, self._on_signal, signum)
         try:
             self._box = self._open_box()
