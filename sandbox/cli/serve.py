@@ -81,6 +81,8 @@ class _Serving:
         try:
             self._box = self._open_box()
         except OSError as exc:
+            if self._launch:
+                self._launch.abandon()
             return talk.cannot_start(exc)
         self._box.supervisor.start()
         self._introduce()

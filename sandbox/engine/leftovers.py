@@ -1,6 +1,7 @@
 """What a box leaves in the file system while it lives, and cleaning up after one that was killed.
 
     <state>/runs/<box tag>/             locked (flock) while its box lives
+    <state>/runs/<box tag>.new/         the same before it is locked, for a moment
     <state>/runs/<box tag>/home/        HOME of the functions
     <state>/runs/<box tag>/record.json  for other commands: configuration, port, pid
 
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 __all__ = ["Registration", "clean", "live_records", "state_dir"]
 
 _SWEEP_S = 1.0
+_NEW = ".new"
+_MAKING_S = 60.0
+"""Younger directories that are not locked may still be in the making; that takes microseconds."""
 _RECORD = "record.json"
 
 
@@ -43,7 +47,7 @@ class Registration:
         self._path = os.path.join(runs, f"{self.box_tag:x}")
         self.home = os.path.join(self._path, "home")
         # Locked before it has its name: nobody may take it for a dead box's.
-        new_path = f"{self._path}.new"
+        new_path = self._path + _NEW
         os.mkdir(new_path, 0o700)
         self._fd = os.open(new_path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -83,22 +87,41 @@ def clean(state: str) -> int:
             pass
         _remove(path)
         count += 1
+    _remove_unfinished(os.path.join(state, "runs"))
     return count
+
+
+def _remove_unfinished(runs: str) -> None:
+    """Directories whose box was killed before they had their name: there is no process."""
+    for name in _names(runs):
+        path = os.path.join(runs, name)
+        try:
+            if not name.endswith(_NEW):
+                continue
+            int(name.removesuffix(_NEW), 16)
+            age_s = time.time() - os.lstat(path).st_mtime
+            if age_s > _MAKING_S and not _is_locked(path):
+                _remove(path)
+        except (ValueError, OSError):
+            continue  # has its name by now, or not ours
 
 
 def _boxes(state: str) -> Iterator[tuple[str, int, bool]]:
     runs = os.path.join(state, "runs")
-    try:
-        names = os.listdir(runs)
-    except FileNotFoundError:
-        return
-    for name in names:
+    for name in _names(runs):
         try:
             box_tag = int(name, 16)
             is_live = _is_locked(os.path.join(runs, name))
         except (ValueError, OSError):
             continue  # being made, gone just now, or not ours
         yield os.path.join(runs, name), box_tag, is_live
+
+
+def _names(runs: str) -> list[str]:
+    try:
+        return os.listdir(runs)
+    except FileNotFoundError:
+        return []
 
 
 def _is_locked(path: str) -> bool:
