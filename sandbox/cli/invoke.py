@@ -2,9 +2,11 @@
 
 import base64
 import os
+import queue
+import signal
 import sys
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+import threading
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 
 from sandbox.cli import exits, talk
@@ -15,6 +17,8 @@ from sandbox.cli.run import choose_function, load_config, run
 from sandbox.core.outcome import Cause, Outcome
 
 __all__ = ["invoke"]
+
+Ask = Callable[[bytes], RemoteAnswer]
 
 
 def invoke(options: RunOptions) -> int:
@@ -29,12 +33,54 @@ def invoke(options: RunOptions) -> int:
     if spec is None:
         return exits.USAGE
     ask = partial(invoke_remote, record, spec.name, wants_log=not options.is_quiet)
-    with ThreadPoolExecutor(options.concurrency) as threads:
+    try:
+        return _print_answers(_in_order(ask, options.events or (), options.concurrency))
+    except SupervisorGone as gone:
+        talk.error(str(gone), "see what it said; start it again with fcbox run")
+        return exits.UNAVAILABLE
+    except KeyboardInterrupt:
+        # Our end closes the connections, and the supervisor cancels what it runs for them.
+        return exits.SIGNALLED + signal.SIGINT
+
+
+def _in_order(ask: Ask, events: Iterable[bytes], concurrency: int) -> Iterator[RemoteAnswer]:
+    """The answers in the order of the events; raises what asking raised.
+
+    The threads are daemons, for they wait in the kernel as long as a function runs: whoever gives
+    up, because of Ctrl-C or an error, does not wait for them.
+    """
+    todo: queue.SimpleQueue[tuple[int, bytes]] = queue.SimpleQueue()
+    done: queue.SimpleQueue[tuple[int, RemoteAnswer | Exception]] = queue.SimpleQueue()
+    for item in enumerate(events):
+        todo.put(item)
+    count = todo.qsize()
+    for _ in range(min(concurrency, count)):
+        threading.Thread(target=_work, args=(ask, todo, done), daemon=True).start()
+    early: dict[int, RemoteAnswer | Exception] = {}
+    for wanted in range(count):
+        while wanted not in early:
+            at, answer = done.get()
+            early[at] = answer
+        answer = early.pop(wanted)
+        if isinstance(answer, Exception):
+            raise answer
+        yield answer
+
+
+def _work(
+    ask: Ask,
+    todo: "queue.SimpleQueue[tuple[int, bytes]]",
+    done: "queue.SimpleQueue[tuple[int, RemoteAnswer | Exception]]",
+) -> None:
+    while True:
         try:
-            return _print_answers(threads.map(ask, options.events or ()))
-        except SupervisorGone as gone:
-            talk.error(str(gone), "see what it said; start it again with fcbox run")
-            return exits.UNAVAILABLE
+            at, event = todo.get_nowait()
+        except queue.Empty:
+            return
+        try:
+            done.put((at, ask(event)))
+        except Exception as exc:  # whatever it is, it is raised where the answer is waited for
+            done.put((at, exc))
 
 
 def _print_answers(answers: Iterator[RemoteAnswer]) -> int:
