@@ -113,12 +113,22 @@ CATALOGUE: dict[str, Entry] = {
     ),
     "FCB316": _error("minimum of instances {least} is above the maximum {most}"),
     "FCB317": _error("the environment variable {name} is a map or a list", "it must be a text"),
-    "FCB318": _error("'{name}' cannot be the name of an environment variable"),
+    "FCB318": _error(
+        "'{name}' cannot be the name of an environment variable",
+        "a letter first, then letters, digits and underscores",
+    ),
     "FCB319": _error(
         "a command as a hook needs a custom runtime", "write `handler: file.function`"
     ),
     "FCB320": _error("two resources have the functionName '{name}', the first is '{first}'"),
     "FCB321": _error("there is no template '{name}'", "{advice}"),
+    "FCB322": _warning(
+        "the environment variable {name} is dropped: names that begin with FC_ belong to the cloud"
+    ),
+    "FCB323": _error(
+        "the environment variables have {size} bytes, at most {limit} are allowed",
+        "names and values count, in UTF-8",
+    ),
     # --- code and handlers
     "FCB401": _error("code: there is no directory {path}"),
     "FCB402": _error("code {what} is not supported yet", "give the directory of the code"),

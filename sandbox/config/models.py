@@ -9,12 +9,13 @@ from __future__ import annotations
 from inspect import isclass
 from typing import Annotated, Any, Literal, get_args, get_origin
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 __all__ = [
     "ACCEPTED_SILENTLY",
     "FC2_KEYS",
+    "NAME_PATTERN",
     "WITHOUT_EFFECT",
     "Box",
     "BoxFunction",
@@ -29,7 +30,7 @@ __all__ = [
 ACCEPTED_SILENTLY = frozenset((
     "description", "tags", "internetAccess", "customDNS", "tracingConfig", "annotations",
     "role", "logConfig", "vpcConfig", "customRuntimeConfig", "customDomain", "aliases",
-    "resourceGroupId", "endpoint", "cpu", "diskSize", "asyncInvokeConfig",
+    "resourceGroupId", "endpoint", "asyncInvokeConfig",
 ))  # fmt: skip
 """What makes no difference to a function that runs locally."""
 
@@ -44,6 +45,7 @@ FC2_KEYS = frozenset(("initializer", "initializationTimeout"))
 """Keys of FC 2.0 that are still found in 3.0 files, where the cloud ignores them."""
 
 LOCAL_TRIGGERS = ("http", "timer")
+DISK_SIZES_MB = (512, 10240)
 
 
 def _no_bool(value: Any) -> Any:
@@ -53,9 +55,17 @@ def _no_bool(value: Any) -> Any:
     return value
 
 
+def _disk_size(value: int) -> int:
+    if value not in DISK_SIZES_MB:
+        raise ValueError("not a size that can be had")
+    return value
+
+
 Whole = Annotated[int, BeforeValidator(_no_bool)]
 Number = Annotated[float, BeforeValidator(_no_bool), Field(allow_inf_nan=False)]
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_$-]{1,128}$")]
+NAME_PATTERN = r"^[A-Za-z_$][A-Za-z0-9_$-]{0,63}$"
+Name = Annotated[str, Field(pattern=NAME_PATTERN)]
+DiskSize = Annotated[int, BeforeValidator(_no_bool), AfterValidator(_disk_size)]
 
 
 class Model(BaseModel):
@@ -111,7 +121,8 @@ class Props(Model):
     """What fcbox reads of a resource's props."""
 
     function_name: Name | None = Field(
-        default=None, description="a text of up to 128 letters, digits, _, - and $"
+        default=None,
+        description="a text of 1 to 64 letters, digits, _, - and $, no digit or - at its beginning",
     )
     region: str = Field(default="cn-hangzhou", description="a text such as cn-hangzhou")
     runtime: str | None = Field(default=None, description="a text such as python3.10")
@@ -124,6 +135,10 @@ class Props(Model):
         multiple_of=64,
         description="a multiple of 64 from 128 to 32768",
     )
+    cpu: Number | None = Field(
+        default=None, ge=0.05, le=16, description="a number of vCPUs from 0.05 to 16"
+    )
+    disk_size: DiskSize | None = Field(default=None, description="512 or 10240")
     timeout: Number = Field(
         default=3.0, ge=1, le=86400, description="a number of seconds from 1 to 86400"
     )

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import NamedTuple
 
 from sandbox.config import scalars
-from sandbox.config.document import text_is_usable
 from sandbox.config.findings import Findings
 from sandbox.config.handlers import find_handler
 from sandbox.config.inputs import Inputs
-from sandbox.config.models import FC2_KEYS, LOCAL_TRIGGERS, BoxFunction, Hook, Props
-from sandbox.config.source import BROKEN, Node, Span
+from sandbox.config.models import (
+    FC2_KEYS,
+    LOCAL_TRIGGERS,
+    NAME_PATTERN,
+    BoxFunction,
+    Hook,
+    Props,
+)
+from sandbox.config.source import BROKEN, Entry, Node, Span
 from sandbox.config.validation import child, is_broken, validated
 from sandbox.core.spec import Callback, FunctionSpec
 
@@ -19,6 +26,10 @@ __all__ = ["Resource", "make_spec"]
 
 DEFAULT_HOOK_TIMEOUT_S = 3.0
 DEFAULT_IDLE_TIMEOUT_S = 180.0
+MAX_ENVIRONMENT_BYTES = 4096
+RESERVED_PREFIX = "FC_"
+
+_VARIABLE = re.compile(r"[A-Za-z][A-Za-z0-9_]*", re.ASCII)
 
 
 class Resource(NamedTuple):
@@ -76,7 +87,15 @@ class _Maker:
         key = self._resource.key
         if self._props.function_name is None and child(self._node, "functionName") is None:
             self._findings.add("FCB313", self._resource.key_at, name=key)
+            self._check_key_as_name(key)
         return self._props.function_name or key
+
+    def _check_key_as_name(self, key: str) -> None:
+        """A resource's key may be any text; the name of a function may not."""
+        if not re.fullmatch(NAME_PATTERN, key):
+            expected = Props.model_fields["function_name"].description
+            self._findings.add("FCB312", self._resource.key_at, key="the resource's key",
+                               found=f"'{key}'", expected=expected)  # fmt: skip
 
     # --- code and handlers --------------------------------------------------------------------
 
@@ -168,11 +187,22 @@ class _Maker:
         node = child(self._node, "environmentVariables")
         if node is None or not isinstance(node.value, dict):
             return {}
+        values = self._variables(node.value)
+        # What env() gives may be no UTF-8: then each odd byte counts as what stands for it.
+        text = "".join(name + value for name, value in values.items())
+        size = len(text.encode("utf-8", "surrogatepass"))
+        if size > MAX_ENVIRONMENT_BYTES:
+            self._findings.add("FCB323", node.span, size=size, limit=MAX_ENVIRONMENT_BYTES)
+        return values
+
+    def _variables(self, entries: dict[str, Entry]) -> dict[str, str]:
         values: dict[str, str] = {}
-        for name, entry in node.value.items():
+        for name, entry in entries.items():
             value = entry.node.value
-            if not name or "=" in name or not text_is_usable(name):
+            if not _VARIABLE.fullmatch(name):
                 self._findings.add("FCB318", entry.key, name=name)
+            elif name.startswith(RESERVED_PREFIX):
+                self._findings.add("FCB322", entry.key, name=name)
             elif isinstance(value, str | int | float):
                 values[name] = scalars.js_text(value)
             elif value is not None and value is not BROKEN:

@@ -97,6 +97,10 @@ resources:
         ("scalingConfig: {minInstances: 4}", {"min_instances": 4}),
         ("idleTimeout: 60", {"idle_timeout_s": 60}),
         ("region: null", {"region": "cn-hangzhou"}),
+        ("cpu: 0.05\ndiskSize: 512", {}),
+        ("cpu: '16'\ndiskSize: '10240'", {}),
+        ("environmentVariables: {aZ_9: b, FOO_FC_: c}",
+         {"environment": {"aZ_9": "b", "FOO_FC_": "c"}}),
         ("environmentVariables: {A: true, B: 1.10, C: 1.0, D: 1e3, E: null, F: no, G: ''}",
          {"environment": {"A": "true", "B": "1.1", "C": "1", "D": "1000", "F": "no", "G": ""}}),
         ("environmentVariables:", {"environment": {}}),
@@ -124,6 +128,17 @@ def test_props(project: Project, props: str, expected: dict[str, object]) -> Non
         ("memorySize: 130", "FCB312", "memorySize is 130"),
         ("memorySize: 512.5", "FCB312", "memorySize is 512.5"),
         ("region: 3", "FCB312", "region is 3: expected a text"),
+        ("cpu: 0.04", "FCB312", "cpu is 0.04: expected a number of vCPUs from 0.05 to 16"),
+        ("cpu: 16.1", "FCB312", "cpu is 16.1"),
+        ("cpu: true", "FCB312", "cpu is true"),
+        ("diskSize: 1024", "FCB312", "diskSize is 1024: expected 512 or 10240"),
+        ("diskSize: true", "FCB312", "diskSize is true"),
+        ("environmentVariables: {FC_REGION: b}", "FCB322", "warning: the environment variable "
+         "FC_REGION is dropped"),
+        ("environmentVariables: {_FC_X: b}", "FCB318", "'_FC_X'"),
+        ("environmentVariables: {9A: b}", "FCB318", "a letter first"),
+        ("environmentVariables: {a-b: c}", "FCB318", "'a-b'"),
+        ("environmentVariables: {变量: c}", "FCB318", "'变量'"),
         ("instanceConcurrency: 0", "FCB312", "instanceConcurrency is 0"),
         ("instanceLifecycleConfig: []", "FCB312", "instanceLifecycleConfig is a list"),
         ("instanceLifecycleConfig: {initializer: {handler: index.handler, timeout: 301}}",
@@ -157,6 +172,60 @@ def test_wrong_props(project: Project, props: str, code: str, says: str) -> None
     assert code == diagnostic.code
     assert says in render(diagnostic).replace("\n", " ")
     assert diagnostic.line >= (3 if code == "FCB316" else 9)
+
+
+@pytest.mark.parametrize(
+    ("name", "fits"),
+    [
+        ("a" * 64, True),
+        ("_f", True),
+        ("service$f-1", True),
+        ("a" * 65, False),
+        ("1f", False),
+        ("-f", False),
+        ("f.g", False),
+        ("''", False),
+    ],
+)
+def test_function_names(project: Project, name: str, fits: bool) -> None:
+    text = with_props("").replace("functionName: hello", f"functionName: {name}")
+    found = [(each.code, each.line, each.column) for each in project.load(text).diagnostics]
+
+    assert found == ([] if fits else [("FCB312", 6, 21)])
+
+
+@pytest.mark.parametrize("key", ["a" * 65, "1f", "-f", "a b", "函数"])
+def test_a_key_that_cannot_be_the_name(project: Project, key: str) -> None:
+    """Without a functionName it would be one."""
+    text = with_props("").replace("  hello:", f"  {key}:", 1)
+
+    assert project.codes(text) == []
+    without = text.replace("      functionName: hello\n", "")
+    assert project.codes(without) == ["FCB313", "FCB312"]
+
+
+@pytest.mark.parametrize(("value", "size"), [("x" * 4094, 4096), ("x" * 4095, 4097)])
+@pytest.mark.parametrize("wide", [False, True])
+def test_size_of_the_environment(project: Project, value: str, size: int, wide: bool) -> None:
+    """Names and values together, in bytes."""
+    if wide:
+        value = value.replace("xxx", "中")
+    text = with_props(f"environmentVariables:\n  A: ''\n  B: '{value}'")
+    diagnostics = project.load(text).diagnostics
+
+    assert [each.code for each in diagnostics] == ["FCB323"] * (size > 4096)
+    for each in diagnostics:
+        assert each.severity == "error"
+        assert f"have {size} bytes, at most 4096" in each.message
+        assert each.line in (10, 11)
+
+
+def test_reserved_variables_are_dropped(project: Project) -> None:
+    """They do not count as bytes either: the function never gets them."""
+    config = project.load(with_props(f"environmentVariables: {{FC_A: {'x' * 5000}, A: b}}"))
+
+    assert config.ok
+    assert hello(config)["environment"] == {"A": "b"}
 
 
 def test_the_keys_of_fc2_make_an_initializer(project: Project) -> None:
