@@ -6,6 +6,7 @@ import queue
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 
@@ -19,6 +20,7 @@ from sandbox.core.outcome import Cause, Outcome
 __all__ = ["invoke"]
 
 Ask = Callable[[bytes], RemoteAnswer]
+Done = queue.SimpleQueue[tuple[int, RemoteAnswer | Exception]]
 
 
 def invoke(options: RunOptions) -> int:
@@ -26,15 +28,17 @@ def invoke(options: RunOptions) -> int:
     config = load_config(options)
     if isinstance(config, int):
         return config
-    record = find_supervisor(config.path, os.environ)
-    if record is None:
-        return run(options)
     spec = choose_function(config)
     if spec is None:
         return exits.USAGE
+    record = find_supervisor(config.path, os.environ, spec.name)
+    if record is None:
+        return run(options)
+    _tell_ignored(options, record["pid"])
     ask = partial(invoke_remote, record, spec.name, wants_log=not options.is_quiet)
+    tell = partial(_tell_waiting, record["pid"], spec.name, options.is_quiet)
     try:
-        return _print_answers(_in_order(ask, options.events or (), options.concurrency))
+        return _print_answers(_in_order(ask, options.events or (), options.concurrency, tell))
     except SupervisorGone as gone:
         talk.error(str(gone), "see what it said; start it again with fcbox run")
         return exits.UNAVAILABLE
@@ -43,14 +47,33 @@ def invoke(options: RunOptions) -> int:
         return exits.SIGNALLED + signal.SIGINT
 
 
-def _in_order(ask: Ask, events: Iterable[bytes], concurrency: int) -> Iterator[RemoteAnswer]:
+def _tell_ignored(options: RunOptions, pid: int) -> None:
+    given = {
+        "--log-format": options.log_format != "console",
+        "--logger-layout": options.logger_layout is not None,
+        "--log-file": options.log_file is not None,
+        "--python": options.python is not None,
+    }
+    ignored = ", ".join(name for name, is_given in given.items() if is_given)
+    if ignored:
+        talk.say(f"the running supervisor (pid {pid}) has its own settings, not: {ignored}")
+
+
+def _tell_waiting(pid: int, function: str, is_quiet: bool, elapsed_s: float) -> None:
+    if not is_quiet:
+        talk.say(f"waiting for the supervisor (pid {pid}): function {function}, {elapsed_s:.0f} s")
+
+
+def _in_order(
+    ask: Ask, events: Iterable[bytes], concurrency: int, tell: Callable[[float], None]
+) -> Iterator[RemoteAnswer]:
     """The answers in the order of the events; raises what asking raised.
 
     The threads are daemons, for they wait in the kernel as long as a function runs: whoever gives
     up, because of Ctrl-C or an error, does not wait for them.
     """
     todo: queue.SimpleQueue[tuple[int, bytes]] = queue.SimpleQueue()
-    done: queue.SimpleQueue[tuple[int, RemoteAnswer | Exception]] = queue.SimpleQueue()
+    done: Done = queue.SimpleQueue()
     for item in enumerate(events):
         todo.put(item)
     count = todo.qsize()
@@ -59,7 +82,7 @@ def _in_order(ask: Ask, events: Iterable[bytes], concurrency: int) -> Iterator[R
     early: dict[int, RemoteAnswer | Exception] = {}
     for wanted in range(count):
         while wanted not in early:
-            at, answer = done.get()
+            at, answer = _next(done, tell)
             early[at] = answer
         answer = early.pop(wanted)
         if isinstance(answer, Exception):
@@ -67,11 +90,16 @@ def _in_order(ask: Ask, events: Iterable[bytes], concurrency: int) -> Iterator[R
         yield answer
 
 
-def _work(
-    ask: Ask,
-    todo: "queue.SimpleQueue[tuple[int, bytes]]",
-    done: "queue.SimpleQueue[tuple[int, RemoteAnswer | Exception]]",
-) -> None:
+def _next(done: Done, tell: Callable[[float], None]) -> tuple[int, RemoteAnswer | Exception]:
+    began_s = time.monotonic()
+    while True:
+        try:
+            return done.get(timeout=talk.PROGRESS_S)
+        except queue.Empty:
+            tell(time.monotonic() - began_s)
+
+
+def _work(ask: Ask, todo: "queue.SimpleQueue[tuple[int, bytes]]", done: Done) -> None:
     while True:
         try:
             at, event = todo.get_nowait()

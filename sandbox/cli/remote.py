@@ -52,10 +52,18 @@ def supervisors(environ: Mapping[str, str]) -> list[Record]:
     return sorted(records, key=lambda record: float(record["started_s"]), reverse=True)
 
 
-def find_supervisor(config_path: str, environ: Mapping[str, str]) -> Record | None:
-    """The newest supervisor that serves this configuration; None when there is none."""
+def find_supervisor(
+    config_path: str, environ: Mapping[str, str], function: str | None = None
+) -> Record | None:
+    """The newest supervisor that serves this configuration; None when there is none.
+
+    It may serve some of the functions only: `function` must be among them.
+    """
     wanted = os.path.realpath(config_path)
-    return next((record for record in supervisors(environ) if record["config"] == wanted), None)
+    for record in supervisors(environ):
+        if record["config"] == wanted and (function is None or function in record["functions"]):
+            return record
+    return None
 
 
 def invoke_remote(
