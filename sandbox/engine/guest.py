@@ -266,7 +266,10 @@ class Guest:
             self.owner.on_message(message)
 
     def _closed_its_channel(self) -> None:
-        if self._child and self._child.is_alive:
+        if self._child and self._child.is_exiting:
+            # On a busy machine the rest of a death can take long: its status is worth waiting for.
+            self._loop.call_later(_EOF_GRACE_S, self._closed_its_channel)
+        elif self._child and self._child.is_alive:
             self._break("the worker closed its channel")
 
     def _break(self, reason: str) -> None:

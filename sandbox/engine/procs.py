@@ -24,6 +24,7 @@ __all__ = ["TAG_SERIAL_BITS", "Child", "find", "new_box_tag", "start", "sweep", 
 TAG_SERIAL_BITS = 24
 """The low bits of a tag count the instances of one box; the 38 bits above name the box."""
 _TAG_BASE = 1 << 62
+_PF_EXITING = 0x4  # include/linux/sched.h: set before a dying process closes its files
 _BOX_BITS = 38
 
 
@@ -55,6 +56,18 @@ class Child:
     def is_alive(self) -> bool:
         """Not reaped yet."""
         return self._pidfd >= 0
+
+    @property
+    def is_exiting(self) -> bool:
+        """It is on its way out, or dead, and not reaped yet; it comes back no more."""
+        if self._pidfd < 0:
+            return False
+        try:
+            with open(f"/proc/{self.pid}/stat", "rb") as stat:
+                flags = int(stat.read().rpartition(b") ")[2].split()[6])
+        except OSError:
+            return True  # somebody else has reaped it
+        return bool(flags & _PF_EXITING)
 
     def signal(self, signum: int) -> None:
         """Sends a signal; nothing when it is gone."""
