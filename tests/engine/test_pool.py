@@ -832,16 +832,20 @@ def test_interpreter_that_does_not_exist(tmp_path: Path) -> None:
     assert os.listdir(tmp_path / "state" / "runs") == []
 
 
-def test_worker_that_cannot_be_set_up(tmp_path: Path) -> None:
-    """The code directory is gone: an outcome, after a few attempts, and no loop."""
+def test_code_directory_that_is_gone(tmp_path: Path) -> None:
+    """That request is told so, at once; when it is back, the next one is served."""
     spec = write_function(tmp_path, ECHO)
-    (Path(spec.code_dir) / "index.py").unlink()
-    os.rmdir(spec.code_dir)
+    code = Path(spec.code_dir)
+    code.rename(tmp_path / "elsewhere")
     with open_box(tmp_path, spec) as box:
         result = box.invoke("f")
+        (tmp_path / "elsewhere").rename(code)
+        again = box.invoke("f", b"x")
 
-        assert result.cause is Cause.NOT_CREATED
-        assert count("fc:Instance:Creating", box) == 3
+        assert (result.cause, result.error_type) == (Cause.ERROR, "InitializationError")
+        assert error_text(result).startswith(f"cannot enter the code directory {code}: ")
+        assert again.body == b"x"
+        assert count("fc:Instance:Creating", box) == 2
 
 
 def test_events_are_complete(tmp_path: Path) -> None:

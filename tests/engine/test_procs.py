@@ -72,6 +72,20 @@ def test_child_is_reaped(loop: PollLoop) -> None:
         os.waitpid(child.pid, 0)
 
 
+def test_exiting(loop: PollLoop, ready: tuple[int, int]) -> None:
+    """Neither alive and well, nor reaped."""
+    code = "import os; os.write(3, b'.'); import time; time.sleep(3600)"
+    child = procs.Child(loop, start("-c", code, inherited={3: ready[1]}), lambda child: None)
+    os.read(ready[0], 1)
+
+    assert not child.is_exiting
+    child.signal(signal.SIGKILL)
+    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+    assert child.is_exiting
+    loop.run_until(lambda: not child.is_alive)
+    assert not child.is_exiting
+
+
 def test_largest_resident_size(loop: PollLoop) -> None:
     """From the kernel's own account, in KB.
 
