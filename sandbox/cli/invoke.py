@@ -14,7 +14,7 @@ from sandbox.cli import exits, talk
 from sandbox.cli.oneshot import exit_code
 from sandbox.cli.options import RunOptions
 from sandbox.cli.remote import RemoteAnswer, SupervisorGone, find_supervisor, invoke_remote
-from sandbox.cli.run import choose_function, load_config, run
+from sandbox.cli.run import choose_function, load_config, run_loaded
 from sandbox.core.outcome import Cause, Outcome
 
 __all__ = ["invoke"]
@@ -33,7 +33,7 @@ def invoke(options: RunOptions) -> int:
         return exits.USAGE
     record = find_supervisor(config.path, os.environ, spec.name)
     if record is None:
-        return run(options)
+        return run_loaded(config, options)
     _tell_ignored(options, record["pid"])
     ask = partial(invoke_remote, record, spec.name, wants_log=not options.is_quiet)
     tell = partial(_tell_waiting, record["pid"], spec.name, options.is_quiet)

@@ -12,7 +12,7 @@ from sandbox.core.spec import BoxSettings, FunctionSpec
 from sandbox.engine.launch import Launch
 from sandbox.engine.leftovers import state_dir
 
-__all__ = ["choose_function", "load_config", "run"]
+__all__ = ["choose_function", "load_config", "run", "run_loaded"]
 
 
 def run(options: RunOptions, early: Launch | None = None) -> int:
@@ -22,6 +22,11 @@ def run(options: RunOptions, early: Launch | None = None) -> int:
         if early:
             early.abandon()
         return config
+    return run_loaded(config, options, early)
+
+
+def run_loaded(config: Config, options: RunOptions, early: Launch | None = None) -> int:
+    """As `run`, of a configuration that was loaded, and whose findings were told."""
     settings = _with_options(config.settings, options)
     spec = None
     if options.events is not None:

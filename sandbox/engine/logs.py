@@ -68,8 +68,8 @@ class Sink(Protocol):
     def flush(self) -> None:
         """Writes what goes without waiting."""
 
-    def close(self) -> None:
-        """Writes what is left."""
+    def close(self, is_hurried: bool) -> None:
+        """Writes what is left; hurried, it waits for nobody who does not read."""
 
 
 class LogHub:
@@ -78,6 +78,8 @@ class LogHub:
     def __init__(self, loop: Loop, sinks: list[Sink]) -> None:
         self.loop = loop
         self.sinks = sinks
+        self.is_hurried = False
+        """The box is being stopped hard: the log waits for no reader."""
         self._paused: list[Callable[[], None]] = []
 
     @property
@@ -110,7 +112,7 @@ class LogHub:
     def close(self) -> None:
         """Writes out what the sinks hold."""
         for sink in self.sinks:
-            sink.close()
+            sink.close(self.is_hurried)
 
     def _resume(self) -> None:
         if self.is_congested:

@@ -17,7 +17,7 @@ from sandbox.engine.loop import Loop
 __all__ = ["FORMATS", "ConsoleSink", "FcSink", "JsonSink", "Outlet", "make_sink"]
 
 CONGESTED_BYTES = 4 << 20
-_LAST_WAIT_MS = 10_000
+LAST_WAIT_MS = 10_000
 _CHUNK = 4096
 """PIPE_BUF: a pipe that polls writable takes this much without blocking."""
 
@@ -55,11 +55,11 @@ class Outlet:
             self._is_scheduled = True
             self._loop.call_soon(self._scheduled)
 
-    def close(self) -> None:
+    def close(self, patience_ms: int = LAST_WAIT_MS) -> None:
         """Writes what is left; counts as lost what the reader does not take in time."""
         self._set_waiting(False)
         while self._waiting_bytes and self._write_some():
-            if not self._poll.poll(_LAST_WAIT_MS):
+            if not self._poll.poll(patience_ms):
                 self.lost_bytes += self._waiting_bytes
                 self._buffer.clear()  # told as lost, so not to be written later after all
                 self._waiting_bytes = 0
@@ -101,8 +101,8 @@ class Outlet:
         return self._waiting_bytes > 0
 
 
-class FcSink:
-    """The cloud's own lines, nothing else."""
+class OutletSink:
+    """What all sinks here have in common: one outlet."""
 
     def __init__(self, outlet: Outlet) -> None:
         self._outlet = outlet
@@ -116,33 +116,32 @@ class FcSink:
         return self._outlet.lost_bytes
 
     def write(self, span: Span) -> None:
-        if span.source != NOTICE:
-            self._outlet.write(_whole(span.data))
+        raise NotImplementedError
 
     def flush(self) -> None:
         self._outlet.flush()
 
-    def close(self) -> None:
-        self._outlet.close()
+    def close(self, is_hurried: bool) -> None:
+        self._outlet.close(0 if is_hurried else LAST_WAIT_MS)
 
 
-class ConsoleSink:
+class FcSink(OutletSink):
+    """The cloud's own lines, nothing else."""
+
+    def write(self, span: Span) -> None:
+        if span.source != NOTICE:
+            self._outlet.write(_whole(span.data))
+
+
+class ConsoleSink(OutletSink):
     """For people: time, function, the end of the instance's id, then the line."""
 
     _DIM, _RED, _YELLOW, _CYAN, _RESET = "\x1b[2m", "\x1b[31m", "\x1b[33m", "\x1b[36m", "\x1b[0m"
 
     def __init__(self, outlet: Outlet, has_color: bool, is_quiet: bool = False) -> None:
-        self._outlet = outlet
+        super().__init__(outlet)
         self._has_color = has_color
         self._is_quiet = is_quiet
-
-    @property
-    def is_congested(self) -> bool:
-        return self._outlet.is_congested
-
-    @property
-    def lost_bytes(self) -> int:
-        return self._outlet.lost_bytes
 
     def write(self, span: Span) -> None:
         if self._is_quiet and span.source in (RUNNER, NOTICE):
@@ -157,12 +156,6 @@ class ConsoleSink:
         lines = span.data[:-1] if span.data.endswith(b"\n") else span.data
         self._outlet.write(prefix + lines.replace(b"\n", newline + prefix) + newline)
 
-    def flush(self) -> None:
-        self._outlet.flush()
-
-    def close(self) -> None:
-        self._outlet.close()
-
     def _tint(self, span: Span) -> str:
         if not self._has_color:
             return ""
@@ -173,19 +166,8 @@ class ConsoleSink:
         return self._RED if span.level >= 40 else ""
 
 
-class JsonSink:
+class JsonSink(OutletSink):
     """JSON Lines: time, function, instance, request_id, phase, source, text, late."""
-
-    def __init__(self, outlet: Outlet) -> None:
-        self._outlet = outlet
-
-    @property
-    def is_congested(self) -> bool:
-        return self._outlet.is_congested
-
-    @property
-    def lost_bytes(self) -> int:
-        return self._outlet.lost_bytes
 
     def write(self, span: Span) -> None:
         seconds = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(span.time_s))
@@ -209,19 +191,13 @@ class JsonSink:
         rows = (f'{head}, "text": {json.dumps(line, ensure_ascii=False)}}}\n' for line in lines)
         self._outlet.write("".join(rows).encode("utf-8", "replace"))
 
-    def flush(self) -> None:
-        self._outlet.flush()
-
-    def close(self) -> None:
-        self._outlet.close()
-
 
 FORMATS = ("console", "fc", "json")
 
 
 def make_sink(
     name: str, outlet: Outlet, has_color: bool = False, is_quiet: bool = False
-) -> FcSink | ConsoleSink | JsonSink:
+) -> OutletSink:
     """The sink for one of FORMATS."""
     if name == "fc":
         return FcSink(outlet)

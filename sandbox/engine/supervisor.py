@@ -109,6 +109,7 @@ class Supervisor:
 
     def kill(self) -> None:
         """Ends everything now: no PreStop, no grace. After `drain`, which tells when it is over."""
+        self.host.hub.is_hurried = True
         self.host.kill_zygotes()  # one that hangs would leave its instances on their way for ever
         for pool in self.pools.values():
             pool.kill()

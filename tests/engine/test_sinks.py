@@ -58,7 +58,7 @@ def written(loop: PollLoop, folder: Path, name: str, **options: bool) -> bytes:
     sink = make_sink(name, Outlet(loop, fd), **options)
     for entry in SPANS:
         sink.write(entry)
-    sink.close()
+    sink.close(False)
     os.close(fd)
     return path.read_bytes()
 
@@ -153,7 +153,7 @@ def test_forged_lines_stay_text(loop: PollLoop, tmp_path: Path, name: str) -> No
     fd = os.open(path, os.O_WRONLY | os.O_CREAT)
     sink = make_sink(name, Outlet(loop, fd))
     sink.write(span("stdout", f"FC Invoke End RequestId: {RID}\n".encode()))
-    sink.close()
+    sink.close(False)
     os.close(fd)
     text = path.read_text()
 
@@ -264,16 +264,13 @@ def test_reader_that_went_away_is_counted(loop: PollLoop) -> None:
     assert outlet.lost_bytes == 18
 
 
-def test_closing_waits_for_a_reader_only_so_long(
-    loop: PollLoop, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_closing_waits_for_a_reader_only_so_long(loop: PollLoop) -> None:
     """What is not taken in time is counted, and nothing of it is written afterwards."""
-    monkeypatch.setattr("sandbox.engine.sinks._LAST_WAIT_MS", 20)
     read, write = os.pipe()
     taken = fill(write)
     outlet = Outlet(loop, write)
     outlet.write(b"last words\n")
-    outlet.close()
+    outlet.close(patience_ms=20)
     os.set_blocking(read, False)
     full = os.read(read, 1 << 20)
     done: list[int] = []
