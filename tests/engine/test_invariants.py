@@ -110,7 +110,7 @@ def check_history(history: list[LifecycleEvent], results: dict[str, InvokeResult
 
     assert len(ids) == len(results)
     assert set(replied) <= ids
-    assert set(replied.values()) == {1}
+    assert set(replied.values()) <= {1}
     for id, life in lives_of(history):
         check_life(id, life)
 
