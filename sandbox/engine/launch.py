@@ -5,6 +5,7 @@ next to nothing: not `socket`, whose import costs as much as the exec.
 """
 
 import _socket
+import fcntl
 import os
 from collections.abc import Iterable, Mapping
 
@@ -57,16 +58,19 @@ def start_zygote(python: str, box_tag: int, home: str) -> Started:
     environment["PYTHONIOENCODING"] = "utf-8:surrogateescape"
     package_home = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     boot = _BOOT.format(home=package_home, control=_CONTROL_FD, tag=box_tag)
+    null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+    talk = 2 if null > 2 else null  # a program may have been started with 2 closed
     ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
-    null = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+    control = fcntl.fcntl(theirs.fileno(), fcntl.F_DUPFD_CLOEXEC, _CONTROL_FD + 1)
     try:
-        inherited = {0: null, 1: 2, 2: 2, _CONTROL_FD: theirs.fileno()}
+        inherited = {0: null, 1: talk, 2: talk, _CONTROL_FD: control}
         pid = procs.start([python, "-W", "ignore", "-c", boot], environment, inherited)
     except OSError:
         ours.close()
         raise
     finally:
         os.close(null)
+        os.close(control)
         theirs.close()
     return ours.detach(), pid
 

@@ -3,7 +3,6 @@
 import pytest
 
 from sandbox.core.outcome import (
-    Cause,
     Outcome,
     cancelled_text,
     describe_status,

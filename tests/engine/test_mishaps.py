@@ -4,6 +4,8 @@ import asyncio
 import os
 import shutil
 import signal
+import subprocess
+import textwrap
 import time
 from pathlib import Path
 
@@ -156,3 +158,23 @@ def test_async_sandbox_is_opened_once(tmp_path: Path) -> None:
                 await box.open()
 
     asyncio.run(run())
+
+
+@pytest.mark.parametrize("closed", [(2,), (0, 2), (0, 1, 2)])
+def test_program_without_standard_descriptors(tmp_path: Path, closed: tuple[int, ...]) -> None:
+    """Their numbers go to our own sockets: the zygote must not take those for stderr."""
+    code = f"""
+        import os
+        for fd in {closed}:
+            os.close(fd)
+        from sandbox import FunctionSpec, Sandbox
+        spec = FunctionSpec("f", "index.handler", {str(tmp_path / "code-f")!r}, {PYTHON!r})
+        with Sandbox([spec], environ={environ_of(tmp_path)!r}) as box:
+            answer = box.invoke("f", b"answer").body
+        with open({str(tmp_path / "answer")!r}, "wb") as file:
+            file.write(answer)
+    """
+    write_function(tmp_path, ECHO)
+    subprocess.run([PYTHON, "-c", textwrap.dedent(code)], check=True, timeout=20)
+
+    assert (tmp_path / "answer").read_bytes() == b"answer"
