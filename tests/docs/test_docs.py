@@ -21,7 +21,7 @@ ALL_EXIT_CODES = {
     *(str(getattr(exits, name)) for name in exits.__all__ if name != "SIGNALLED"),
 }  # fmt: skip
 HELLO = """run configs/hello/s.yaml --log-format fc -e '{"name": "world"}'"""
-FORBIDDEN = ("/work/", "/root/")
+FORBIDDEN = (f"{ROOT}/", f"{Path.home()}/")
 
 _EXAMPLE = re.compile(
     r"^```python\n(.*?)^```\n(?:\n^```text\n(.*?)^```\n)?", re.DOTALL | re.MULTILINE
