@@ -58,7 +58,10 @@ def _run_fast(fields: "dict[str, Any]") -> int:
     from sandbox.cli.options import RunOptions
     from sandbox.cli.run import run
 
-    return run(RunOptions(**fields), launch)
+    code = run(RunOptions(**fields), launch)
+    # Everything was given back; to take the interpreter apart as well costs three milliseconds.
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def _confess(exc: Exception) -> int:

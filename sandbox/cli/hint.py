@@ -8,12 +8,15 @@ nothing: when the configuration then asks for another interpreter, this zygote i
 hint, or an unreadable one, costs only time.
 """
 
+from __future__ import annotations
+
 import os
 from _blake2 import blake2b
-from collections.abc import Mapping
 
-TYPE_CHECKING = False  # not from typing: see above
+TYPE_CHECKING = False  # not from typing: this module is on the path of a start
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from sandbox.engine.launch import Launch
 
 __all__ = ["early_launch", "keep_hint"]
@@ -23,7 +26,7 @@ _MAX_BYTES = 4096
 
 def early_launch(
     config: str | None, functions: tuple[str, ...], python: str | None, environ: Mapping[str, str]
-) -> "Launch | None":
+) -> Launch | None:
     """The launch that the configuration will most likely ask for; None when nothing is known."""
     from sandbox.engine.launch import Launch
 

@@ -4,13 +4,18 @@ A zygote takes longer to be ready than anything else in a short run. This module
 next to nothing: not `socket`, whose import costs as much as the exec.
 """
 
+from __future__ import annotations
+
 import _socket
 import fcntl
 import os
-from collections.abc import Iterable, Mapping
 
 from sandbox.engine import procs
 from sandbox.engine.leftovers import Registration, state_dir
+
+TYPE_CHECKING = False  # not from typing: this module is on the path of a start
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
 
 __all__ = ["Launch", "Started", "start_zygote"]
 

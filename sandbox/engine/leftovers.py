@@ -9,15 +9,17 @@ The lock, not a pid, says whether a box lives: pids come round again, and the ke
 however its holder ends. The directory's name is the box's tag, by which its processes are found.
 """
 
+from __future__ import annotations
+
 import fcntl
 import os
 import time
-from collections.abc import Iterator, Mapping
 
 from sandbox.engine import procs
 
 TYPE_CHECKING = False  # not from typing: this module is on the path of a start
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
     from typing import Any
 
 __all__ = ["Registration", "clean", "live_records", "state_dir"]
@@ -70,7 +72,7 @@ class Registration:
         os.close(self._fd)
 
 
-def live_records(state: str) -> "list[dict[str, Any]]":
+def live_records(state: str) -> list[dict[str, Any]]:
     """The records of the boxes that live and have written one."""
     records = (_read(path) for path, _, is_live in _boxes(state) if is_live)
     return [record for record in records if record]
@@ -135,7 +137,7 @@ def _is_locked(path: str) -> bool:
     return False
 
 
-def _read(path: str) -> "dict[str, Any]":
+def _read(path: str) -> dict[str, Any]:
     import json
 
     try:

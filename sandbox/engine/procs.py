@@ -10,14 +10,19 @@ instance's, and looks again until a look finds nothing: one look costs a microse
 needs no privilege, and finds daemons that left session, group and parent behind.
 """
 
+from __future__ import annotations
+
 import os
 import resource
-import signal
-from collections.abc import Callable, Iterable, Mapping
 
 TYPE_CHECKING = False  # not from typing: this module is on the path of a start
 if TYPE_CHECKING:
+    import signal
+    from collections.abc import Callable, Iterable, Mapping
+
     from sandbox.engine.loop import Loop
+else:
+    import _signal as signal  # `signal` imports enum, and that half the library
 
 __all__ = ["TAG_SERIAL_BITS", "Child", "find", "new_box_tag", "start", "sweep", "sweep_box", "wait"]
 
@@ -43,7 +48,7 @@ class Child:
 
     __slots__ = ("_loop", "_on_exit", "_pidfd", "max_rss_kb", "pid", "status")
 
-    def __init__(self, loop: "Loop", pid: int, on_exit: "Callable[[Child], None]") -> None:
+    def __init__(self, loop: Loop, pid: int, on_exit: Callable[[Child], None]) -> None:
         self.pid = pid
         self.status: int | None = None
         self.max_rss_kb = 0
