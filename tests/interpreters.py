@@ -7,11 +7,11 @@ only after it has said its version itself.
 
 from __future__ import annotations
 
+import glob
 import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 __all__ = ["INTERPRETERS"]
 
@@ -21,8 +21,9 @@ _ASK = "import sys; print('%d.%d' % sys.version_info[:2])"
 
 def _candidates(name: str) -> Iterator[str]:
     """Paths where an interpreter called `name` may be, the preferred ones first."""
-    pyenv = Path(os.environ.get("PYENV_ROOT") or "~/.pyenv").expanduser()
-    yield from map(str, sorted(pyenv.glob(f"versions/*/bin/{name}"), reverse=True))
+    pyenv = os.path.expanduser(os.environ.get("PYENV_ROOT") or "~/.pyenv")
+    # glob, not pathlib's: it passes over what this user may not read, as $PATH does.
+    yield from sorted(glob.glob(f"{glob.escape(pyenv)}/versions/*/bin/{name}"), reverse=True)
     for folder in os.get_exec_path():
         yield os.path.join(folder, name)
     yield sys.executable
