@@ -36,8 +36,8 @@ __all__ = [
 PATIENCE_S = 10.0
 PYTHON = sys.executable
 PYTHONS = dict(INTERPRETERS)
-ENDS = [version for version in ("3.6", "3.12") if version in PYTHONS]
-"""The oldest runtime and the newest one of the cloud, as far as this machine has them."""
+ENDS = [version for version in ("3.6", "3.12") if version in PYTHONS] or [*PYTHONS][-1:]
+"""The oldest runtime and the newest one of the cloud; what there is where there is neither."""
 
 
 def write_function(

@@ -8,11 +8,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests import leaks
 
 if TYPE_CHECKING:
     from tests import mariadb as mariadb_module
+
+# How long an input takes to make says how busy the machine is, and the first ones of a new
+# environment take a second: hypothesis makes its tables then.
+settings.register_profile("fcbox", settings(), suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("fcbox")
 
 
 @pytest.fixture(scope="session", autouse=True)
