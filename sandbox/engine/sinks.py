@@ -138,14 +138,11 @@ class ConsoleSink(OutletSink):
 
     _DIM, _RED, _YELLOW, _CYAN, _RESET = "\x1b[2m", "\x1b[31m", "\x1b[33m", "\x1b[36m", "\x1b[0m"
 
-    def __init__(self, outlet: Outlet, has_color: bool, is_quiet: bool = False) -> None:
+    def __init__(self, outlet: Outlet, has_color: bool) -> None:
         super().__init__(outlet)
         self._has_color = has_color
-        self._is_quiet = is_quiet
 
     def write(self, span: Span) -> None:
-        if self._is_quiet and span.source in (RUNNER, NOTICE):
-            return
         clock = time.strftime("%H:%M:%S", time.localtime(span.time_s))
         where = f"{span.function}/{span.instance_id[-4:]}" if span.instance_id else span.function
         mark = " late" if span.is_late else ""
@@ -195,13 +192,11 @@ class JsonSink(OutletSink):
 FORMATS = ("console", "fc", "json")
 
 
-def make_sink(
-    name: str, outlet: Outlet, has_color: bool = False, is_quiet: bool = False
-) -> OutletSink:
+def make_sink(name: str, outlet: Outlet, has_color: bool = False) -> OutletSink:
     """The sink for one of FORMATS."""
     if name == "fc":
         return FcSink(outlet)
-    return JsonSink(outlet) if name == "json" else ConsoleSink(outlet, has_color, is_quiet)
+    return JsonSink(outlet) if name == "json" else ConsoleSink(outlet, has_color)
 
 
 def _whole(data: bytes) -> bytes:

@@ -95,14 +95,6 @@ def test_console(loop: PollLoop, tmp_path: Path) -> None:
     assert written(loop, tmp_path, "console") == expected
 
 
-def test_quiet_console(loop: PollLoop, tmp_path: Path) -> None:
-    """Only what the function wrote."""
-    lines = written(loop, tmp_path, "console", is_quiet=True).split(b"\n")
-
-    assert len(lines) - 1 == 7
-    assert not [line for line in lines if b"FC Invoke" in line or b"ended" in line]
-
-
 def test_colored_console(loop: PollLoop, tmp_path: Path) -> None:
     """Colour is put around what is there, and every line ends without it."""
     plain = written(loop, tmp_path, "console")
