@@ -96,10 +96,11 @@ def load_config(options: RunOptions) -> Config | int:
 def report(config: Config) -> None:
     """All findings, to stderr."""
     from sandbox.config.diagnostics import render
+    from sandbox.config.texts import language_of
 
-    has_color = talk.has_color(2, os.environ)
+    has_color, language = talk.has_color(2, os.environ), language_of(os.environ)
     for finding in config.diagnostics:
-        print(render(finding, has_color), end="\n\n", file=sys.stderr)
+        print(render(finding, has_color, language), end="\n\n", file=sys.stderr)
 
 
 def _with_options(settings: BoxSettings, options: RunOptions) -> BoxSettings:

@@ -5,6 +5,7 @@ import sys
 
 from sandbox.cli import exits, talk
 from sandbox.config import ConfigMissing, load, render
+from sandbox.config.texts import language_of
 
 __all__ = ["validate"]
 
@@ -16,9 +17,9 @@ def validate(path: str | None) -> int:
     except ConfigMissing as missing:
         talk.error(f"no configuration: {missing.path}", missing.hint)
         return exits.CONFIG_MISSING
-    has_color = talk.has_color(1, os.environ)
+    has_color, language = talk.has_color(1, os.environ), language_of(os.environ)
     for finding in config.diagnostics:
-        print(render(finding, has_color), end="\n\n")
+        print(render(finding, has_color, language), end="\n\n")
     sys.stdout.flush()
     errors = sum(finding.severity == "error" for finding in config.diagnostics)
     warnings = sum(finding.severity == "warning" for finding in config.diagnostics)

@@ -17,9 +17,10 @@ from _blake2 import blake2b
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sandbox.config.diagnostics import Diagnostic
+from sandbox.config.diagnostics import Diagnostic, Place
 from sandbox.config.inputs import Inputs, fingerprint
 from sandbox.config.result import Config
+from sandbox.config.texts import language_of
 from sandbox.core.spec import BoxSettings, Callback, FunctionSpec
 from sandbox.version import __version__
 
@@ -43,7 +44,8 @@ def cached_load(
 ) -> Config:
     """Like `load`, from the record under `state_dir` when nothing has changed since."""
     directory = os.path.join(state_dir, "cache")
-    question = [path, cwd, [environ.get(name) for name in _INTERPRETER_VARIABLES]]
+    variables = [environ.get(name) for name in _INTERPRETER_VARIABLES]
+    question = [path, cwd, variables, language_of(environ)]
     record = os.path.join(directory, _key([*question, list(select), python]) + ".json")
     config = _read(record)
     if config is not None:
@@ -104,8 +106,12 @@ def _config(data: dict[str, Any]) -> Config:
         data["path"],
         tuple(_spec(each) for each in data["specs"]),
         BoxSettings(**data["settings"]),
-        tuple(Diagnostic(**each) for each in data["diagnostics"]),
+        tuple(_diagnostic(each) for each in data["diagnostics"]),
     )
+
+
+def _diagnostic(data: dict[str, Any]) -> Diagnostic:
+    return Diagnostic(**{**data, "related": tuple(Place(*each) for each in data["related"])})
 
 
 def _spec(data: dict[str, Any]) -> FunctionSpec:

@@ -22,6 +22,7 @@ from sandbox.config.result import Config, ConfigMissing
 from sandbox.config.source import Node
 from sandbox.config.specs import Resource, make_spec
 from sandbox.config.templates import with_templates
+from sandbox.config.texts import language_of
 from sandbox.config.validation import child, validated
 from sandbox.config.variables import Variables
 from sandbox.core.spec import BoxSettings, FunctionSpec
@@ -94,7 +95,7 @@ class _Loading:
     """The making of one Config."""
 
     def __init__(self, path: str, cwd: str, environ: Mapping[str, str], inputs: Inputs) -> None:
-        self.findings = Findings()
+        self.findings = Findings(language_of(environ))
         self.environment = Environment(environ, (), inputs)
         self._path = path
         self._directory = os.path.dirname(path)
@@ -135,7 +136,7 @@ class _Loading:
         if data is None:
             self.findings.add("FCB118", None)
             return None
-        return parse(data, self._shown_path, self.findings)
+        return parse(data, self._shown_path, self.findings, self._directory)
 
     def _variables(self, root: Node) -> Variables:
         """The account id is read before there are variables: they may ask for it."""
@@ -143,7 +144,7 @@ class _Loading:
         directories = (*_code_directories(root, self._directory), self._directory)
         self.environment = Environment(self._environ, directories, self._inputs)
         text = str(account_id.value) if account_id and _is_literal(account_id) else ""
-        around = Surroundings(self._directory, text, self.environment, self._inputs, self.findings)
+        around = Surroundings(text, self.environment, self._inputs, self.findings)
         return Variables(root, around)
 
     def _resolve_all(self, variables: Variables, node: Node | None) -> None:
@@ -165,7 +166,10 @@ class _Loading:
     def _make_specs(self, resources: Sequence[Resource], box: Box) -> list[FunctionSpec]:
         specs = []
         for resource in resources:
-            spec = make_spec(resource, box.functions, self._directory, self._inputs, self.findings)
+            with self.findings.inside(resource.key_at, resource.region):
+                spec = make_spec(
+                    resource, box.functions, self._directory, self._inputs, self.findings
+                )
             specs.append(spec._replace(account_id=box.account_id or spec.account_id))
         return specs
 
@@ -192,11 +196,11 @@ class _Loading:
         self, resource: Resource, runtime: str, explicit: str | None
     ) -> Interpreter | None:
         node = child(resource.props, "runtime")
-        at = node.span if node else resource.key_at
+        at = node or resource.key_at
         try:
             found = find_interpreter(runtime, explicit, self._environ, self._inputs)
         except InterpreterMissingError as missing:
-            self.findings.add("FCB505", None if explicit else at, problem=missing)
+            self.findings.add("FCB505", None if explicit else at, problem=missing.problem)
             return None
         if found.warning:
             self.findings.add("FCB504", at, problem=found.warning)
@@ -243,6 +247,6 @@ def _report_same_names(
     for resource, spec in zip(resources, specs, strict=True):
         if spec.name in first:
             at = child(resource.props, "functionName")
-            findings.add("FCB320", at.span if at else resource.key_at,
+            findings.add("FCB320", at or resource.key_at,
                          name=spec.name, first=first[spec.name])  # fmt: skip
         first.setdefault(spec.name, resource.key)

@@ -9,9 +9,10 @@
 Kept light: the cache carries diagnostics, and a start from the cache must take milliseconds.
 """
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
-__all__ = ["Diagnostic", "render"]
+__all__ = ["Diagnostic", "Place", "render"]
 
 TAB_COLUMNS = 4
 """A tab is shown as this many blanks, so that the caret stands right in any terminal."""
@@ -21,6 +22,19 @@ SNIPPET_COLUMNS = 160
 
 _COLORS = {"error": "\033[1;31m", "warning": "\033[1;33m", "note": "\033[1;36m"}
 _BOLD, _GREEN, _RESET = "\033[1m", "\033[32m", "\033[0m"
+
+_WORDS = {"zh": {"error": "错误:", "warning": "警告:", "note": "说明:", "hint": "提示:"}}
+
+
+class Place(NamedTuple):
+    """Another place that has to do with a finding, and why."""
+
+    text: str
+    file: str
+    line: int
+    column: int
+    source_line: str
+    length: int
 
 
 class Diagnostic(NamedTuple):
@@ -35,29 +49,45 @@ class Diagnostic(NamedTuple):
     source_line: str = ""
     length: int = 1
     hint: str = ""
+    related: tuple[Place, ...] = ()
 
 
-def render(diagnostic: Diagnostic, color: bool = False) -> str:
+def render(diagnostic: Diagnostic, color: bool = False, language: str = "en") -> str:
     """The text of one diagnostic, without a newline at its end."""
-    lines = [_heading(diagnostic, color)]
-    if diagnostic.line:
-        snippet, caret = _snippet(diagnostic)
-        lines += [snippet, _paint(caret, _GREEN, color)]
+    words = _WORDS.get(language, {})
+    lines = [_heading(diagnostic, color, words), *_snippet(diagnostic, color)]
+    for place in diagnostic.related:
+        note = _paint(_word("note", words), _COLORS["note"], color)
+        where = f"{_harmless(place.file)}:{place.line}:{place.column}"
+        lines += [f"{where}: {note} {_harmless(place.text)}", *_snippet(place, color)]
     if diagnostic.hint:
-        lines += ["", f"{_paint('hint:', _BOLD, color)} {_harmless(diagnostic.hint)}"]
+        lines += ["", f"{_paint(_word('hint', words), _BOLD, color)} {_harmless(diagnostic.hint)}"]
     return "\n".join(lines)
 
 
-def _heading(diagnostic: Diagnostic, color: bool) -> str:
+def _word(word: str, words: Mapping[str, str]) -> str:
+    return words.get(word, f"{word}:")
+
+
+def _heading(diagnostic: Diagnostic, color: bool, words: Mapping[str, str]) -> str:
     place = _harmless(diagnostic.file)
     if diagnostic.line:
         place += f":{diagnostic.line}:{diagnostic.column}"
-    severity = _paint(f"{diagnostic.severity}:", _COLORS.get(diagnostic.severity, ""), color)
+    severity = _word(diagnostic.severity, words)
+    severity = _paint(severity, _COLORS.get(diagnostic.severity, ""), color)
     prefix = f"{place}: " if place else ""
     return f"{prefix}{severity} {_harmless(diagnostic.message)} [{diagnostic.code}]"
 
 
-def _snippet(diagnostic: Diagnostic) -> tuple[str, str]:
+def _snippet(place: Diagnostic | Place, color: bool) -> list[str]:
+    """The source line and the carets below it; nothing where there is no position."""
+    if not place.line:
+        return []
+    shown, caret = _marked(place)
+    return [shown, _paint(caret, _GREEN, color)]
+
+
+def _marked(diagnostic: Diagnostic | Place) -> tuple[str, str]:
     """The source line (a window of it, when it is long) and the carets below it."""
     line, start = diagnostic.source_line, max(diagnostic.column - 1, 0)
     first = _window_start(line, start)

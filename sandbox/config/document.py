@@ -16,8 +16,9 @@ from typing import Any
 import yaml
 
 from sandbox.config import scalars
-from sandbox.config.findings import Findings, RefusedError, finding, whole_file
+from sandbox.config.findings import Findings, RefusedError, whole_file
 from sandbox.config.source import Entry, Node, Source, Span
+from sandbox.config.texts import phrase
 
 __all__ = ["MAX_DEPTH", "MAX_FILE_BYTES", "MAX_NODES", "parse", "text_is_usable"]
 
@@ -48,19 +49,22 @@ _TAGS = {
 _COLLECTION_TAGS = {"tag:yaml.org,2002:seq", "tag:yaml.org,2002:map", "!"}
 
 _SYNTAX_HINTS = {
-    "mapping values are not allowed": "a text that contains ': ' needs quotes around it",
-    "cannot start any token": "a text that begins with @, ` or % needs quotes around it",
-    "did not find expected key": "check that the indentation fits the lines above",
-    "unexpected end of stream": "a quote or bracket is opened here and never closed",
+    "mapping values are not allowed": phrase("a text that contains ': ' needs quotes around it"),
+    "cannot start any token": phrase("a text that begins with @, ` or % needs quotes around it"),
+    "did not find expected key": phrase("check that the indentation fits the lines above"),
+    "unexpected end of stream": phrase("a quote or bracket is opened here and never closed"),
 }
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
-def parse(data: bytes, file: str, findings: Findings) -> Node | None:
-    """The tree of one YAML document; None, and at least one finding, when there is none."""
+def parse(data: bytes, file: str, findings: Findings, directory: str = "") -> Node | None:
+    """The tree of one YAML document; None, and at least one finding, when there is none.
+
+    `directory` is where the paths in the text begin.
+    """
     try:
-        source = _guarded(data, file)
+        source = _guarded(data, file, directory)
         try:
             return _composed(source, findings)
         except _TabError:
@@ -78,13 +82,13 @@ def text_is_usable(text: str) -> bool:
 # --- guards, before any YAML is read ---------------------------------------------------------
 
 
-def _guarded(data: bytes, file: str) -> Source:
+def _guarded(data: bytes, file: str, directory: str) -> Source:
     if len(data) > MAX_FILE_BYTES:
-        raise RefusedError(finding("FCB102", None, limit=MAX_FILE_BYTES >> 20))
-    source = Source(file, _decoded(data, file))
+        raise RefusedError("FCB102", None, limit=MAX_FILE_BYTES >> 20)
+    source = Source(file, _decoded(data, file), directory)
     _refuse_control_characters(source)
     if source.text.count("\n%TAG") + source.text.startswith("%TAG") > MAX_TAG_DIRECTIVES:
-        raise RefusedError(finding("FCB117", whole_file(source), limit=MAX_TAG_DIRECTIVES))
+        raise RefusedError("FCB117", whole_file(source), limit=MAX_TAG_DIRECTIVES)
     _refuse_placeholders(source)
     return source
 
@@ -98,14 +102,14 @@ def _decoded(data: bytes, file: str) -> str:
         source = Source(file, body.decode("utf-8", "replace"))
         offset = len(body[: error.start].decode("utf-8", "replace"))
         at = Span(source, offset, offset + 1)
-        raise RefusedError(finding("FCB103", at, byte=f"0x{body[error.start]:02x}")) from None
+        raise RefusedError("FCB103", at, byte=f"0x{body[error.start]:02x}") from None
 
 
 def _refuse_control_characters(source: Source) -> None:
     match = _CONTROL.search(source.text)
     if match:
         at = Span(source, match.start(), match.end())
-        raise RefusedError(finding("FCB104", at, character=f"U+{ord(match.group()):04X}"))
+        raise RefusedError("FCB104", at, character=f"U+{ord(match.group()):04X}")
 
 
 def _refuse_placeholders(source: Source) -> None:
@@ -113,7 +117,7 @@ def _refuse_placeholders(source: Source) -> None:
     found = list(_placeholders(source)) if "{{" in source.text else []
     if found:
         names = dict.fromkeys(at.text.strip("{} \t-") for at in found)
-        raise RefusedError(finding("FCB111", found[0], names=", ".join(names)))
+        raise RefusedError("FCB111", found[0], names=", ".join(names))
 
 
 def _placeholders(source: Source) -> Iterator[Span]:
@@ -148,9 +152,7 @@ def _composed(source: Source, findings: Findings) -> Node:
         raise _syntax_trouble(source, error) from None
     except (yaml.YAMLError, ValueError, OverflowError) as error:
         # Without libyaml, escapes and version numbers beyond all bounds raise the last two.
-        raise RefusedError(
-            finding("FCB101", whole_file(source), problem=error, advice="")
-        ) from None
+        raise RefusedError("FCB101", whole_file(source), problem=error, advice="") from None
 
 
 def _syntax_trouble(source: Source, error: yaml.MarkedYAMLError) -> Exception:
@@ -163,16 +165,16 @@ def _syntax_trouble(source: Source, error: yaml.MarkedYAMLError) -> Exception:
     if source.text[offset : offset + 1] == "\t":
         return _TabError(at)
     hints = (hint for part, hint in _SYNTAX_HINTS.items() if part in problem)
-    return RefusedError(finding("FCB101", at, problem=problem, advice=next(hints, "")))
+    return RefusedError("FCB101", at, problem=problem, advice=next(hints, ""))
 
 
 def _composed_without_blank_tabs(source: Source, findings: Findings) -> Node:
     """Tabs before a comment or on an empty line are legal in YAML 1.2 and refused by libyaml."""
     text = _BLANK_START.sub(lambda match: " " * len(match.group()), source.text)
     try:
-        return _composed(Source(source.file, text), findings)
+        return _composed(Source(source.file, text, source.directory), findings)
     except _TabError as tab:
-        raise RefusedError(finding("FCB109", tab.at)) from None
+        raise RefusedError("FCB109", tab.at) from None
 
 
 # --- events -> nodes --------------------------------------------------------------------------
@@ -192,12 +194,12 @@ class _Composer:
     def document(self) -> Node:
         next(self._events)  # the start of the stream
         if isinstance(next(self._events), yaml.StreamEndEvent):
-            raise RefusedError(finding("FCB115", whole_file(self._source)))
+            raise RefusedError("FCB115", whole_file(self._source))
         root = self._node(next(self._events), 0)
         next(self._events)  # the end of the document
         after = next(self._events)
         if not isinstance(after, yaml.StreamEndEvent):
-            raise RefusedError(finding("FCB108", self._span(after)))
+            raise RefusedError("FCB108", self._span(after))
         return root
 
     def _span(self, event: Any) -> Span:
@@ -207,14 +209,14 @@ class _Composer:
     def _charge(self, weight: int, at: Span) -> None:
         self._left -= weight
         if self._left < 0:
-            raise RefusedError(finding("FCB106", at, limit=MAX_NODES))
+            raise RefusedError("FCB106", at, limit=MAX_NODES)
 
     def _node(self, event: Any, depth: int) -> Node:
         at = self._span(event)
         if isinstance(event, yaml.AliasEvent):
             return self._alias(event, at)
         if depth > MAX_DEPTH:
-            raise RefusedError(finding("FCB105", at, limit=MAX_DEPTH))
+            raise RefusedError("FCB105", at, limit=MAX_DEPTH)
         self._charge(1, at)
         if event.anchor:
             self._anchors[event.anchor] = None
@@ -231,6 +233,10 @@ class _Composer:
         if isinstance(event, yaml.SequenceStartEvent):
             return self._sequence(at, depth)
         return self._mapping(at, depth)
+
+    def _to_end(self, at: Span, end: Any) -> Span:
+        """The span of a map or list, to its last character."""
+        return at._replace(end=max(at.end, end.end_mark.index))
 
     def _alias(self, event: Any, at: Span) -> Node:
         node = self._anchors.get(event.anchor)
@@ -261,7 +267,7 @@ class _Composer:
         items = []
         while not isinstance(event := next(self._events), yaml.SequenceEndEvent):
             items.append(self._node(event, depth + 1))
-        return Node(tuple(items), at, 1 + sum(item.weight for item in items))
+        return Node(tuple(items), self._to_end(at, event), 1 + sum(item.weight for item in items))
 
     def _mapping(self, at: Span, depth: int) -> Node:
         entries: dict[str, Entry] = {}
@@ -274,7 +280,8 @@ class _Composer:
             elif key is not None:
                 self._enter(entries, key, Entry(self._span(event), node))
         self._merge(entries, merged)
-        return Node(entries, at, 1 + sum(entry.node.weight for entry in entries.values()))
+        weight = 1 + sum(entry.node.weight for entry in entries.values())
+        return Node(entries, self._to_end(at, event), weight)
 
     def _key(self, event: Any, depth: int) -> str | None:
         """The key's text, or None (and a finding) when it is not a scalar."""

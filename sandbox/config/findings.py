@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from difflib import get_close_matches
 from itertools import islice
 
 from sandbox.config.catalogue import CATALOGUE
-from sandbox.config.diagnostics import Diagnostic
-from sandbox.config.source import Source, Span
+from sandbox.config.diagnostics import Diagnostic, Place
+from sandbox.config.source import Node, Source, Span
+from sandbox.config.texts import MAX_QUOTED_CHARS, Phrase, in_words, phrase
 
-__all__ = ["MAX_FINDINGS", "Findings", "RefusedError", "clip", "finding", "near", "whole_file"]
+__all__ = ["MAX_FINDINGS", "Findings", "RefusedError", "close_names", "near", "whole_file"]
 
 MAX_FINDINGS = 100
 """Nobody reads more; a hostile file could cause a hundred thousand."""
 
 MAX_MADE = 1000
 """Most findings that are made, those counted that are equal to another."""
-
-MAX_QUOTED_CHARS = 120
-"""Longest piece of the user's text that a message quotes."""
 
 MAX_NAMES = 8
 """Most names that a message lists."""
@@ -29,37 +28,13 @@ MAX_COMPARED = 300
 
 
 class RefusedError(Exception):
-    """Loading cannot go on after this finding."""
+    """Loading cannot go on: the finding that says why."""
 
-    def __init__(self, diagnostic: Diagnostic) -> None:
-        super().__init__(diagnostic.message)
-        self.diagnostic = diagnostic
-
-
-def finding(code: str, at: Span | None, **fields: object) -> Diagnostic:
-    """The diagnostic `code`; `fields` fill the texts of the catalogue.
-
-    `at` None is for what has no place in the text; `compile` then enters the file's name.
-    """
-    entry = CATALOGUE[code]
-    texts = {name: clip(str(value)) for name, value in fields.items()}
-    bare = Diagnostic(
-        code, entry.severity, entry.message.format(**texts), hint=entry.hint.format(**texts)
-    )
-    return bare if at is None else _placed(bare, at)
-
-
-def _placed(bare: Diagnostic, at: Span) -> Diagnostic:
-    line, column = at.source.position(at.start)
-    source_line = at.source.line(line)
-    length = max(1, min(at.end - at.start, len(source_line) - column + 1))
-    return bare._replace(
-        file=at.source.file, line=line, column=column, source_line=source_line, length=length
-    )
-
-
-def clip(text: str) -> str:
-    return text if len(text) <= MAX_QUOTED_CHARS else text[: MAX_QUOTED_CHARS - 1] + "…"
+    def __init__(self, code: str, at: Span | None, **fields: object) -> None:
+        super().__init__(code)
+        self.code = code
+        self.at = at
+        self.fields = fields
 
 
 def whole_file(source: Source) -> Span:
@@ -67,36 +42,112 @@ def whole_file(source: Source) -> Span:
     return Span(source, 0, 1)
 
 
-def near(name: str, known: Iterable[str]) -> str:
-    """The known names like `name`, as the end of a sentence; else the first few known ones."""
-    names = [each for each in islice(known, MAX_COMPARED) if len(each) <= MAX_QUOTED_CHARS]
-    close = get_close_matches(name[:MAX_QUOTED_CHARS], names, n=3, cutoff=0.6)
+def close_names(name: str, known: Iterable[str]) -> list[str]:
+    """The known names that `name` may be a slip of."""
+    return get_close_matches(name[:MAX_QUOTED_CHARS], _comparable(known), n=3, cutoff=0.6)
+
+
+def near(name: str, known: Iterable[str]) -> Phrase:
+    """The known names like `name`, as a sentence; else the first few known ones."""
+    names = _comparable(known)
+    close = close_names(name, names)
     if close:
-        return f"did you mean {' or '.join(close)}?"
-    return f"there is {', '.join(names[:MAX_NAMES])}" if names else "there is none"
+        return phrase("did you mean {names}?", names=_either(close))
+    if names:
+        return phrase("there is {names}", names=", ".join(names[:MAX_NAMES]))
+    return phrase("there is none")
+
+
+def _either(names: list[str]) -> Phrase | str:
+    if len(names) == 1:
+        return names[0]
+    return phrase("{first} or {rest}", first=names[0], rest=_either(names[1:]))
+
+
+def _comparable(known: Iterable[str]) -> list[str]:
+    return [each for each in islice(known, MAX_COMPARED) if len(each) <= MAX_QUOTED_CHARS]
 
 
 class Findings:
-    """The findings so far, in the order in which they were made."""
+    """The findings so far, in the order in which they were made, in one language."""
 
-    def __init__(self) -> None:
+    def __init__(self, language: str = "en") -> None:
         self.items: list[Diagnostic] = []
+        self.language = language
         self._made = 0
+        self._known: set[Diagnostic] = set()
+        self._region: tuple[Span, Span] | None = None
 
-    def add(self, code: str, at: Span | None, **fields: object) -> None:
+    def add(self, code: str, at: Span | Node | None, **fields: object) -> None:
         """Enters a finding. Raises RefusedError when there have been too many.
 
-        A variable is resolved once for each resource and fails the same way each time, so a
-        finding that is already there is not entered again, but it has cost its time.
+        A node that came out of a variable names two places: where it is used, and where its
+        value was written. A variable is resolved once for each resource and fails the same way
+        each time, so a finding that is already there is not entered again, but it has cost its
+        time.
         """
         self._made += 1
-        diagnostic = finding(code, at, **fields)
-        if diagnostic in self.items and self._made <= MAX_MADE:
+        diagnostic = self._diagnostic(code, at.span if isinstance(at, Node) else at, fields)
+        is_known = diagnostic in self._known
+        if is_known and self._made <= MAX_MADE:
             return
         if len(self.items) >= MAX_FINDINGS or self._made > MAX_MADE:
-            raise RefusedError(finding("FCB119", None, limit=MAX_FINDINGS))
-        self.items.append(diagnostic)
+            raise RefusedError("FCB119", None, limit=MAX_FINDINGS)
+        self._known.add(diagnostic)
+        self.items.append(diagnostic._replace(related=tuple(self._related(at))))
 
     def close(self, refusal: RefusedError) -> None:
         """Enters the finding that ended the loading."""
-        self.items.append(refusal.diagnostic)
+        self.items.append(self._diagnostic(refusal.code, refusal.at, refusal.fields))
+
+    @contextmanager
+    def inside(self, key_at: Span, region: Span) -> Iterator[None]:
+        """Findings made here are about what stands in `region`, below the key at `key_at`: one
+        that lies elsewhere (in a template, a base file, a map of `vars`) names the key too."""
+        before, self._region = self._region, (key_at, region)
+        try:
+            yield
+        finally:
+            self._region = before
+
+    def _related(self, at: Span | Node | None) -> Iterator[Place]:
+        span = at.span if isinstance(at, Node) else at
+        if isinstance(at, Node) and at.origin is not None and at.origin != span:
+            yield self._place(phrase("the value comes from here"), at.origin)
+        if span is not None and self._region is not None:
+            key_at, region = self._region
+            inside = span.source is region.source and region.start <= span.start < region.end
+            if not inside and span != key_at:
+                yield self._place(phrase("it is used here"), key_at)
+
+    def _place(self, text: Phrase, at: Span) -> Place:
+        return Place(in_words(text, self.language), *_placed(at))
+
+    def _diagnostic(self, code: str, at: Span | None, fields: dict[str, object]) -> Diagnostic:
+        """`at` None is for what has no place in the text; `compile` then enters the file's name."""
+        entry = CATALOGUE[code]
+        message, hint = self._texts(code)
+        texts = {name: in_words(value, self.language) for name, value in fields.items()}
+        bare = Diagnostic(code, entry.severity, message.format(**texts), hint=hint.format(**texts))
+        if at is None:
+            return bare
+        file, line, column, source_line, length = _placed(at)
+        return bare._replace(
+            file=file, line=line, column=column, source_line=source_line, length=length
+        )
+
+    def _texts(self, code: str) -> tuple[str, str]:
+        entry = CATALOGUE[code]
+        if self.language == "zh":
+            from sandbox.config.chinese import MESSAGES
+
+            return MESSAGES.get(code, (entry.message, entry.hint))
+        return entry.message, entry.hint
+
+
+def _placed(at: Span) -> tuple[str, int, int, str, int]:
+    """File, line, column, the source line, and how much of it is meant."""
+    line, column = at.source.position(at.start)
+    source_line = at.source.line(line)
+    length = max(1, min(at.end - at.start, len(source_line) - column + 1))
+    return at.source.file, line, column, source_line, length

@@ -18,6 +18,7 @@ from sandbox.config.dotenv import Environment
 from sandbox.config.findings import Findings
 from sandbox.config.inputs import Inputs
 from sandbox.config.source import Entry, Node, Span, Value
+from sandbox.config.texts import Phrase, phrase
 
 __all__ = [
     "FUNCTIONS",
@@ -32,11 +33,11 @@ __all__ = [
 PLACEHOLDER_ACCOUNT_ID = "1234567890123456"
 ACCOUNT_ID_VARIABLES = ("FC_ACCOUNT_ID", "ALIBABA_CLOUD_ACCOUNT_ID", "AccountID")
 
-_UNUSABLE_TEXT = "the text holds a NUL or half a character"
+_UNUSABLE_TEXT = phrase("the text holds a NUL or half a character")
 
 UNSUPPORTED = {
-    "regex": "it is for the keys of actions only",
-    "git": "it would run a program",
+    "regex": phrase("it is for the keys of actions only"),
+    "git": phrase("it would run a program"),
 }
 
 
@@ -52,7 +53,6 @@ class CallError(Exception):
 class Surroundings(NamedTuple):
     """What functions may look at. `account_id` is the value of `fcbox.accountId`, or empty."""
 
-    directory: str
     account_id: str
     environment: Environment
     inputs: Inputs
@@ -72,10 +72,10 @@ class FunctionCall(NamedTuple):
         value = self.arguments[0]()
         if isinstance(value, str | int | float):
             return scalars.js_text(value)
-        raise CallError("FCB207", problem="the argument must be a text")
+        raise CallError("FCB207", problem=phrase("the argument must be a text"))
 
     def path(self) -> str:
-        return os.path.normpath(os.path.join(self.around.directory, self.text()))
+        return os.path.normpath(os.path.join(self.at.source.directory, self.text()))
 
 
 def _env(call: FunctionCall) -> Value:
@@ -91,7 +91,9 @@ def _env(call: FunctionCall) -> Value:
 def _config(call: FunctionCall) -> Value:
     name = call.text()
     if name != "AccountID":
-        raise CallError("FCB204", what=f"config('{name}')", reason="credentials are never read")
+        raise CallError(
+            "FCB204", what=f"config('{name}')", reason=phrase("credentials are never read")
+        )
     if call.around.account_id:
         return call.around.account_id
     found = (call.around.environment.get(name) for name in ACCOUNT_ID_VARIABLES)
@@ -105,20 +107,21 @@ def _file(call: FunctionCall) -> Value:
     path = call.path()
     data = call.around.inputs.read(path, MAX_FILE_BYTES)
     if data is None:
-        raise CallError("FCB207", problem=f"there is no readable file {path}")
+        raise CallError("FCB207", problem=phrase("there is no readable file {path}", path=path))
     if len(data) > MAX_FILE_BYTES:
-        raise CallError("FCB207", problem=f"{path} is larger than {MAX_FILE_BYTES >> 20} MB")
+        problem = phrase("{path} is larger than {limit} MB", path=path, limit=MAX_FILE_BYTES >> 20)
+        raise CallError("FCB207", problem=problem)
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise CallError("FCB207", problem=f"{path} is not UTF-8") from None
+        raise CallError("FCB207", problem=phrase("{path} is not UTF-8", path=path)) from None
 
 
 def _path(call: FunctionCall) -> Value:
     path = call.path()
     if call.around.inputs.is_directory(path) or call.around.inputs.is_file(path):
         return path
-    raise CallError("FCB207", problem=f"{path} does not exist")
+    raise CallError("FCB207", problem=phrase("{path} does not exist", path=path))
 
 
 def _str(call: FunctionCall) -> Value:
@@ -129,24 +132,34 @@ def _base64(call: FunctionCall) -> Value:
     return base64.b64encode(call.text().encode("utf-8", "surrogateescape")).decode("ascii")
 
 
+class _UnusableError(Exception):
+    """Data that could be parsed, and cannot be used."""
+
+    def __init__(self, problem: Phrase) -> None:
+        super().__init__(problem.template)
+        self.problem = problem
+
+
 def _json(call: FunctionCall) -> Value:
     try:
         plain = json.loads(call.text(), parse_int=scalars.resolve)
         return _value_of(plain, call.at, MAX_DEPTH)
+    except _UnusableError as error:
+        raise CallError("FCB207", problem=error.problem) from None
     except (ValueError, RecursionError) as error:
-        raise CallError("FCB207", problem=f"not valid JSON: {error}") from None
+        raise CallError("FCB207", problem=phrase("not valid JSON: {error}", error=error)) from None
 
 
 def _value_of(plain: object, at: Span, levels: int) -> Value:
     """A node's value of JSON data; every node in it stands where the call stands."""
     if isinstance(plain, dict | list) and not levels:
-        raise ValueError(f"nested deeper than {MAX_DEPTH} levels")
+        raise _UnusableError(phrase("nested deeper than {limit} levels", limit=MAX_DEPTH))
     if isinstance(plain, dict):
         return {str(k): Entry(at, _node_of(v, at, levels - 1)) for k, v in plain.items()}
     if isinstance(plain, list):
         return tuple(_node_of(item, at, levels - 1) for item in plain)
     if isinstance(plain, str) and not text_is_usable(plain):
-        raise ValueError(_UNUSABLE_TEXT)
+        raise _UnusableError(_UNUSABLE_TEXT)
     return plain if isinstance(plain, str | int | float) else None
 
 
@@ -164,11 +177,12 @@ def weighed(value: Value, at: Span) -> Node:
 
 
 def _yaml(call: FunctionCall) -> Value:
-    inner = Findings()
+    inner = Findings(call.around.findings.language)
     node = parse(call.text().encode("utf-8", "replace"), "", inner)
     if node is None or inner.items:
         first = inner.items[0]
-        raise CallError("FCB207", problem=f"line {first.line}: {first.message}")
+        problem = phrase("line {line}: {message}", line=first.line, message=first.message)
+        raise CallError("FCB207", problem=problem)
     return node.value
 
 

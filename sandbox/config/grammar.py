@@ -16,6 +16,7 @@ import re
 from typing import NamedTuple
 
 from sandbox.config import scalars
+from sandbox.config.texts import Phrase, phrase
 
 __all__ = ["Call", "Expression", "GrammarError", "Literal", "Reference", "parse_template"]
 
@@ -27,11 +28,15 @@ _NUMBER = re.compile(r"-?\d+(\.\d+)?(?=\s*[,)])")
 _QUOTED = re.compile(r"""'([^']*)'|"([^"]*)\"""")
 _BLANKS = re.compile(r"\s*")
 
+_NO_OPERATORS = phrase("the official tool has no operators; env('X', 'default') gives a default")
+
 _HINTS = {
-    "[": "write ${vars.list.0} or ${vars.map.key}: brackets are not supported",
-    "(": "methods cannot be called; only the functions env, config, file, path and the like",
-    "|": "the official tool has no operators; env('X', 'default') gives a default",
-    "?": "the official tool has no operators; env('X', 'default') gives a default",
+    "[": phrase("write ${{vars.list.0}} or ${{vars.map.key}}: brackets are not supported"),
+    "(": phrase(
+        "methods cannot be called; only the functions env, config, file, path and the like"
+    ),
+    "|": _NO_OPERATORS,
+    "?": _NO_OPERATORS,
 }
 
 
@@ -62,8 +67,8 @@ Argument = Literal | Call | Reference
 class GrammarError(Exception):
     """`problem` at `offset` of the template; `hint` may be empty."""
 
-    def __init__(self, problem: str, offset: int, hint: str = "") -> None:
-        super().__init__(problem)
+    def __init__(self, problem: Phrase, offset: int, hint: Phrase | str = "") -> None:
+        super().__init__(problem.template)
         self.problem = problem
         self.offset = offset
         self.hint = hint
@@ -72,7 +77,9 @@ class GrammarError(Exception):
 def parse_template(text: str) -> list[str | Expression]:
     """The parts of a scalar's text. One part that is an Expression: the value keeps its type."""
     if "<%" in text and "%>" in text[text.index("<%") :]:
-        raise GrammarError("<% %> is not supported", text.index("<%"), "write ${...}")
+        raise GrammarError(
+            phrase("<% %> is not supported"), text.index("<%"), phrase("write ${{...}}")
+        )
     parts: list[str | Expression] = []
     position = 0
     while (start := text.find("${", position)) >= 0 and text.find("}", start) >= 0:
@@ -109,7 +116,8 @@ class _Parser:
         if not self._take("("):
             return Reference((name, *self._tail()))
         if depth >= MAX_CALL_DEPTH:
-            raise GrammarError(f"more than {MAX_CALL_DEPTH} calls in each other", self.position)
+            problem = phrase("more than {limit} calls in each other", limit=MAX_CALL_DEPTH)
+            raise GrammarError(problem, self.position)
         return Call(name, self._arguments(depth + 1), self._tail())
 
     def _tail(self) -> tuple[str, ...]:
@@ -164,5 +172,7 @@ class _Parser:
 
     def _unexpected(self) -> GrammarError:
         char = self._text[self.position : self.position + 1]
-        found = f"unexpected {char!r}" if char else "it ends too early"
+        found = (
+            phrase("unexpected {char}", char=repr(char)) if char else phrase("it ends too early")
+        )
         return GrammarError(found, self.position, _HINTS.get(char, ""))

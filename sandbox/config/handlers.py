@@ -11,7 +11,7 @@ from __future__ import annotations
 import ast
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from sandbox.config.findings import near
@@ -33,7 +33,7 @@ class Fault(NamedTuple):
     """Why a handler cannot be found: the code of the finding, and what fills its texts."""
 
     code: str
-    fields: dict[str, str]
+    fields: Mapping[str, object]
 
 
 def split_handler(handler: str) -> tuple[str, str] | None:

@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from sandbox.config.inputs import Inputs
+from sandbox.config.texts import Phrase, in_words, phrase
 
 __all__ = [
     "INPUT_VARIABLES",
@@ -50,11 +51,15 @@ class Interpreter(NamedTuple):
 
     path: str
     version: Version
-    warning: str | None = None
+    warning: Phrase | None = None
 
 
 class InterpreterMissingError(Exception):
     """The interpreter that was asked for is not there."""
+
+    def __init__(self, problem: Phrase) -> None:
+        super().__init__(in_words(problem, "en"))
+        self.problem = problem
 
 
 def find_interpreter(
@@ -74,10 +79,14 @@ def find_interpreter(
 def _with_warning(found: Interpreter, runtime: str, wanted: Version) -> Interpreter:
     if found.version in (wanted, UNKNOWN):
         return found
-    text = (
-        f"runtime {runtime} is Python {_dotted(wanted)}; here it runs on {_dotted(found.version)}"
+    text = phrase(
+        "runtime {runtime} is Python {wanted}; here it runs on {found} ({path})",
+        runtime=runtime,
+        wanted=_dotted(wanted),
+        found=_dotted(found.version),
+        path=found.path,
     )
-    return found._replace(warning=f"{text} ({found.path})")
+    return found._replace(warning=text)
 
 
 def _dotted(version: Version) -> str:
@@ -99,7 +108,9 @@ class _Search:
     def explicit(self, name: str) -> Interpreter:
         path = name if "/" in name else self._named_on_path(name)
         if not self._inputs.is_program(path):
-            raise InterpreterMissingError(f"there is no executable interpreter {name}")
+            raise InterpreterMissingError(
+                phrase("there is no executable interpreter {name}", name=name)
+            )
         return Interpreter(path, self._version_of(path))
 
     def virtual_environment(self) -> Interpreter | None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from sandbox.config.findings import Findings, near
+from sandbox.config.findings import Findings, close_names, near
 from sandbox.config.interpreters import RUNTIMES
 from sandbox.config.source import Entry, Node, Span
 from sandbox.config.specs import Resource
+from sandbox.config.texts import Phrase, phrase
 from sandbox.config.validation import child, is_broken, shown
 from sandbox.config.variables import Variables
 
@@ -47,34 +48,36 @@ def is_fc2(root: Node, findings: Findings) -> bool:
     if not old and (edition is not None or services is None):
         return False
     at = edition or services or root
-    findings.add("FCB302", at.span, found="edition 1.0.0" if old else "services, no edition")
+    findings.add(
+        "FCB302", at.span, found="edition 1.0.0" if old else phrase("services, no edition")
+    )
     return True
 
 
 def report_top_level(root: Node, findings: Findings) -> None:
     if not isinstance(root.value, dict):
-        findings.add("FCB300", root.span)
+        findings.add("FCB300", root)
         return
     _report_edition(root, findings)
     for key, entry in root.value.items():
-        if key not in TOP_LEVEL_KEYS and near(key, TOP_LEVEL_KEYS).startswith("did"):
+        if key not in TOP_LEVEL_KEYS and close_names(key, TOP_LEVEL_KEYS):
             findings.add("FCB306", entry.key, key=key, advice=near(key, TOP_LEVEL_KEYS))
     if "extend" in root.value:
-        findings.add("FCB308", root.value["extend"].key, key="a base file (`extend`)")
+        findings.add("FCB308", root.value["extend"].key, key=phrase("a base file (`extend`)"))
     resources = child(root, "resources")
     if resources is None or not isinstance(resources.value, dict):
         at = resources or root
-        findings.add("FCB303", at.span, key="resources", expected="a map of resources")
+        findings.add("FCB303", at, key="resources", expected=phrase("a map of resources"))
     _report_hooks(root, findings)
 
 
 def _report_edition(root: Node, findings: Findings) -> None:
     edition = child(root, "edition")
     if edition is None or edition.value != EDITION:
-        found = "missing" if edition is None else shown(edition)
+        found: Phrase | str = phrase("missing") if edition is None else shown(edition)
         if edition is not None and isinstance(edition.value, int | float):
-            found = f"the number {edition.span.text}"
-        findings.add("FCB301", (edition or root).span, found=found)
+            found = phrase("the number {number}", number=edition.span.text)
+        findings.add("FCB301", edition or root, found=found)
 
 
 def _report_hooks(root: Node, findings: Findings) -> None:
@@ -82,12 +85,12 @@ def _report_hooks(root: Node, findings: Findings) -> None:
     entries = list(_hook_entries(root))
     commands = [text for entry in entries for text in _commands(entry.node)]
     if "flow" in (root.value if isinstance(root.value, dict) else {}):
-        commands.append("the steps of `flow`")
+        commands.append("flow")
     if entries:
         shown_commands = commands[:MAX_COMMANDS_SHOWN] + ["..."] * (
             len(commands) > MAX_COMMANDS_SHOWN
         )
-        findings.add("FCB307", entries[0].key, what=", ".join(shown_commands) or "nothing")
+        findings.add("FCB307", entries[0].key, what=", ".join(shown_commands) or phrase("nothing"))
 
 
 def _hook_entries(root: Node) -> Iterator[Entry]:
@@ -123,14 +126,20 @@ def chosen_resources(
     if select:
         candidates = _selected(candidates, select, findings)
     resources = [
-        Resource(each.key, each.key_at, variables.resolve(_props(each.node), each.key))
+        _resource(each, variables, findings)
         for each in candidates
         if _runs_here(each, select, findings)
     ]
     if not resources and all(each.severity != "error" for each in findings.items[before:]):
-        advice = f"runtimes that run here: {', '.join(RUNTIMES)}"
-        findings.add("FCB304", (child(root, "resources") or root).span, advice=advice)
+        advice = phrase("runtimes that run here: {names}", names=", ".join(RUNTIMES))
+        findings.add("FCB304", child(root, "resources") or root, advice=advice)
     return resources
+
+
+def _resource(candidate: _Candidate, variables: Variables, findings: Findings) -> Resource:
+    key, key_at, node = candidate.key, candidate.key_at, candidate.node
+    with findings.inside(key_at, node.span):
+        return Resource(key, key_at, node.span, variables.resolve(_props(node), key))
 
 
 def _props(resource: Node) -> Node:
@@ -160,20 +169,22 @@ def _is_function(key: str, entry: Entry, variables: Variables, findings: Finding
     """Whether the resource is an fc3 function; if not, that is told."""
     component = child(entry.node, "component")
     if not isinstance(entry.node.value, dict) or component is None:
-        findings.add("FCB311", entry.key, name=key, key="component", advice="write component: fc3")
+        findings.add(
+            "FCB311", entry.key, name=key, key="component", advice=phrase("write component: fc3")
+        )
         return False
     value = variables.resolve(component, key).value
     name = value.partition("@")[0] if isinstance(value, str) else ""
     if name in ("fc3", "devsapp/fc3"):
         return True
     if name in ("fc", "devsapp/fc"):
-        findings.add("FCB302", component.span, found=f"component {name}")
+        findings.add("FCB302", component, found=f"component {name}")
         return False
     if all(child(_props(entry.node), prop) for prop in ("functionName", "runtime", "handler")):
-        findings.add("FCB310", component.span, component=value)
+        findings.add("FCB310", component, component=value)
         return True
     if not is_broken(variables.resolve(component, key)):
-        findings.add("FCB309", component.span, name=key, component=shown(component))
+        findings.add("FCB309", component, name=key, component=shown(component))
     return False
 
 
@@ -191,12 +202,12 @@ def _runs_here(candidate: _Candidate, select: Sequence[str], findings: Findings)
     runtime = candidate.runtime
     if runtime is None:
         findings.add("FCB311", candidate.key_at, name=candidate.key, key="runtime",
-                     advice="for example runtime: python3.10")  # fmt: skip
+                     advice=phrase("for example runtime: python3.10"))  # fmt: skip
         return True  # so that all else that is wrong with it is found as well
     if not isinstance(runtime.value, str) or runtime.value in RUNTIMES:
         return True
     name = next((each for each in select if each in candidate.names()), "")
-    advice = f"runtimes that run here: {', '.join(RUNTIMES)}"
-    findings.add("FCB502" if select else "FCB503", runtime.span,
+    advice = phrase("runtimes that run here: {names}", names=", ".join(RUNTIMES))
+    findings.add("FCB502" if select else "FCB503", runtime,
                  name=name or candidate.key, runtime=runtime.value, advice=advice)  # fmt: skip
     return False

@@ -14,11 +14,13 @@ __all__ = ["BROKEN", "Broken", "Entry", "Node", "Source", "Span", "Value", "node
 
 
 class Source:
-    """The text of one file; `file` is the name that diagnostics show."""
+    """The text of one file; `file` is the name that diagnostics show, `directory` where the
+    paths in it begin (absolute)."""
 
-    def __init__(self, file: str, text: str) -> None:
+    def __init__(self, file: str, text: str, directory: str = "") -> None:
         self.file = file
         self.text = text
+        self.directory = directory
         self._starts = [0, *(match.end() for match in re.finditer("\n", text))]
 
     def position(self, offset: int) -> tuple[int, int]:
@@ -58,11 +60,13 @@ BROKEN: Final = Broken()
 
 class Node(NamedTuple):
     """A value and where it stands. `weight` is the number of nodes when all aliases are
-    written out, which is what walking over the tree costs."""
+    written out, which is what walking over the tree costs. `origin`: where the value was written,
+    if it came here through a variable."""
 
     value: Value
     span: Span
     weight: int = 1
+    origin: Span | None = None
 
 
 class Entry(NamedTuple):

@@ -19,6 +19,7 @@ from sandbox.config.models import (
     Props,
 )
 from sandbox.config.source import BROKEN, Entry, Node, Span
+from sandbox.config.texts import phrase
 from sandbox.config.validation import child, is_broken, validated
 from sandbox.core.spec import Callback, FunctionSpec
 
@@ -33,10 +34,12 @@ _VARIABLE = re.compile(r"[A-Za-z][A-Za-z0-9_]*", re.ASCII)
 
 
 class Resource(NamedTuple):
-    """One fc3 resource with a Python runtime. `props` is resolved; `key_at` is where its key is."""
+    """One fc3 resource with a Python runtime. `props` is resolved; `key_at` is where its key is,
+    `region` all that stands below it."""
 
     key: str
     key_at: Span
+    region: Span
     props: Node
 
 
@@ -93,8 +96,8 @@ class _Maker:
     def _check_key_as_name(self, key: str) -> None:
         """A resource's key may be any text; the name of a function may not."""
         if not re.fullmatch(NAME_PATTERN, key):
-            expected = Props.model_fields["function_name"].description
-            self._findings.add("FCB312", self._resource.key_at, key="the resource's key",
+            expected = phrase(Props.model_fields["function_name"].description or "")
+            self._findings.add("FCB312", self._resource.key_at, key=phrase("the resource's key"),
                                found=f"'{key}'", expected=expected)  # fmt: skip
 
     # --- code and handlers --------------------------------------------------------------------
@@ -107,15 +110,16 @@ class _Maker:
             self._report_missing("code", node)
             return ""
         if not isinstance(at.value, str):
-            what = "without src (in OSS)" if isinstance(at.value, dict) else "of this kind"
-            self._findings.add("FCB402", at.span, what=what)
+            is_map = isinstance(at.value, dict)
+            what = phrase("without src (in OSS)") if is_map else phrase("of this kind")
+            self._findings.add("FCB402", at, what=what)
             return ""
         return self._existing_directory(at.value, at.span)
 
     def _existing_directory(self, given: str, at: Span) -> str:
         path = os.path.normpath(os.path.join(self._directory, given))
         if given.lower().endswith((".zip", ".jar", ".war")) and not self._inputs.is_directory(path):
-            self._findings.add("FCB402", at, what="as an archive")
+            self._findings.add("FCB402", at, what=phrase("as an archive"))
             return ""
         if not self._inputs.is_directory(path):
             self._findings.add("FCB401", at, path=path)
@@ -135,7 +139,7 @@ class _Maker:
             return
         fault = find_handler(node.value, code_dir, self._inputs)
         if fault:
-            self._findings.add(fault.code, node.span, **fault.fields)
+            self._findings.add(fault.code, node, **fault.fields)
 
     def _report_missing(self, key: str, node: Node | None) -> None:
         if node is None:
@@ -175,7 +179,7 @@ class _Maker:
         node = child(child(self._node, "instanceLifecycleConfig"), key)
         command = child(node, "command")
         if command is not None:
-            self._findings.add("FCB319", command.span)
+            self._findings.add("FCB319", command)
         if hook is None or not hook.handler:
             return None
         self._check_handler(child(node, "handler"), code_dir)
@@ -192,7 +196,7 @@ class _Maker:
         text = "".join(name + value for name, value in values.items())
         size = len(text.encode("utf-8", "surrogatepass"))
         if size > MAX_ENVIRONMENT_BYTES:
-            self._findings.add("FCB323", node.span, size=size, limit=MAX_ENVIRONMENT_BYTES)
+            self._findings.add("FCB323", node, size=size, limit=MAX_ENVIRONMENT_BYTES)
         return values
 
     def _variables(self, entries: dict[str, Entry]) -> dict[str, str]:
@@ -206,7 +210,7 @@ class _Maker:
             elif isinstance(value, str | int | float):
                 values[name] = scalars.js_text(value)
             elif value is not None and value is not BROKEN:
-                self._findings.add("FCB317", entry.node.span, name=name)
+                self._findings.add("FCB317", entry.node, name=name)
         return values
 
     # --- instances ----------------------------------------------------------------------------
@@ -234,12 +238,15 @@ class _Maker:
     def _warn_without_effect(self) -> None:
         concurrency = child(self._node, "instanceConcurrency")
         if concurrency is not None and self._props.instance_concurrency > 1:
-            self._findings.add("FCB314", concurrency.span, key="instanceConcurrency above 1")
+            self._findings.add(
+                "FCB314", concurrency.span, key=phrase("instanceConcurrency above 1")
+            )
         triggers = child(self._node, "triggers")
         for node in triggers.value if triggers and isinstance(triggers.value, tuple) else ():
             kind = child(node, "triggerType")
             if kind is not None and kind.value not in LOCAL_TRIGGERS:
-                self._findings.add("FCB314", kind.span, key=f"a trigger of type {kind.value}")
+                what = phrase("a trigger of type {kind}", kind=kind.value)
+                self._findings.add("FCB314", kind, key=what)
 
 
 def _first(*choices: int | None) -> int:

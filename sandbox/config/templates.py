@@ -6,7 +6,7 @@ Maps merge, lists and scalars are replaced, the resource's own props win.
 from __future__ import annotations
 
 from sandbox.config.document import MAX_NODES
-from sandbox.config.findings import Findings, RefusedError, finding, near
+from sandbox.config.findings import Findings, RefusedError, near
 from sandbox.config.functions import weighed
 from sandbox.config.source import Entry, Node
 from sandbox.config.validation import child
@@ -24,7 +24,7 @@ def with_templates(root: Node, findings: Findings) -> Node:
         node = _extended(entry.node, root, findings)
         left -= node.weight
         if left < 0:
-            raise RefusedError(finding("FCB106", entry.key, limit=MAX_NODES))
+            raise RefusedError("FCB106", entry.key, limit=MAX_NODES)
         entries[name] = entry._replace(node=node)
     return _with(root, "resources", resources._replace(value=entries))
 
@@ -38,7 +38,7 @@ def _extended(resource: Node, root: Node, findings: Findings) -> Node:
     known = templates.value if templates and isinstance(templates.value, dict) else {}
     if name is None or not isinstance(name.value, str) or name.value not in known:
         at, wanted = name or extend, str(name.value) if name else ""
-        findings.add("FCB321", at.span, name=wanted, advice=near(wanted, known))
+        findings.add("FCB321", at, name=wanted, advice=near(wanted, known))
         return resource
     base = known[name.value].node
     for path in _ignored(extend):

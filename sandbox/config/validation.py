@@ -19,6 +19,7 @@ from sandbox.config.models import (
     nested_model,
 )
 from sandbox.config.source import BROKEN, Broken, Node, node_at
+from sandbox.config.texts import Phrase, phrase
 
 __all__ = ["child", "is_broken", "plain", "shown", "validated"]
 
@@ -52,7 +53,7 @@ def _report_wrong(
     at = node_at(node, path)
     key = ".".join(filter(None, (prefix, *map(str, path))))
     expected = _description(model, path)
-    findings.add("FCB312", at.span, key=key, found=shown(at), expected=expected)
+    findings.add("FCB312", at, key=key, found=shown(at), expected=phrase(expected))
 
 
 def _path_in_file(location: tuple[int | str, ...], node: Node) -> tuple[int | str, ...]:
@@ -139,14 +140,16 @@ def plain(node: Node, levels: int = MAX_LEVELS) -> Any:
     return None if isinstance(value, Broken) else value
 
 
-def shown(node: Node) -> str:
+def shown(node: Node) -> Phrase | str:
     """A value as a message quotes it."""
     value = node.value
     if isinstance(value, str):
         return f"'{value}'"
     if isinstance(value, dict | tuple):
-        return "a map" if isinstance(value, dict) else "a list"
-    return "nothing" if value is None or isinstance(value, Broken) else scalars.js_text(value)
+        return phrase("a map") if isinstance(value, dict) else phrase("a list")
+    if value is None or isinstance(value, Broken):
+        return phrase("nothing")
+    return scalars.js_text(value)
 
 
 def child(node: Node | None, key: str) -> Node | None:

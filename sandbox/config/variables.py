@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 
 from sandbox.config import scalars
 from sandbox.config.document import MAX_NODES
-from sandbox.config.findings import RefusedError, finding, near
+from sandbox.config.findings import RefusedError, near
 from sandbox.config.functions import (
     FUNCTIONS,
     UNSUPPORTED,
@@ -34,6 +34,7 @@ from sandbox.config.grammar import (
     parse_template,
 )
 from sandbox.config.source import BROKEN, Broken, Entry, Node, Span, Value
+from sandbox.config.texts import Phrase, phrase
 
 __all__ = ["Variables"]
 
@@ -110,14 +111,15 @@ class Variables:
             return node._replace(value=BROKEN)
         evaluation = _Evaluation(self, node.span, resource)
         if len(parts) == 1 and isinstance(parts[0], Expression):
-            return evaluation.whole(parts[0])._replace(span=node.span)
-        return node._replace(value=evaluation.joined(parts))
+            found = evaluation.whole(parts[0])
+            return found._replace(span=node.span, origin=_written_at(found, node.span))
+        return node._replace(value=evaluation.joined(parts), origin=evaluation.origin)
 
     def charge(self, node: Node, at: Span) -> None:
         chars = len(node.value) if isinstance(node.value, str) else 0
         self._left -= node.weight + chars // CHARS_PER_NODE
         if self._left < 0:
-            raise RefusedError(finding("FCB106", at, limit=MAX_NODES))
+            raise RefusedError("FCB106", at, limit=MAX_NODES)
 
     # --- references ---------------------------------------------------------------------------
 
@@ -154,7 +156,9 @@ class Variables:
         if function is None:
             raise _FaultError("FCB211", name=call.name, advice=near(call.name, FUNCTIONS))
         if not function.least <= len(arguments) <= function.most:
-            raise _FaultError("FCB207", problem=f"{call.name}() with {len(arguments)} arguments")
+            count = len(arguments)
+            problem = phrase("{name}() with {count} arguments", name=call.name, count=count)
+            raise _FaultError("FCB207", problem=problem)
         node: Node | None = weighed(self._run(function, arguments, at), at)
         for segment in call.tail:
             node = node and _child(node, segment)
@@ -180,7 +184,7 @@ class Variables:
         if fault.code:
             self._around.findings.add(fault.code, at, **fault.fields)
 
-    def advice(self, path: tuple[str, ...]) -> str:
+    def advice(self, path: tuple[str, ...]) -> Phrase | str:
         """What could be meant by a path that leads nowhere. Nothing is resolved for it: that
         could lead back here."""
         node: Node | None = self._root
@@ -201,6 +205,8 @@ class _Evaluation:
         self._span = span
         self._resource = resource
         self._at = span
+        self.origin: Span | None = None
+        """Where the first value of a joined text was written."""
 
     def whole(self, expression: Expression) -> Node:
         """The value of a text that is one expression: its type is kept."""
@@ -229,7 +235,8 @@ class _Evaluation:
         return "".join(texts)
 
     def _as_text(self, part: Expression) -> str:
-        value = self._expression(part).value
+        node = self._expression(part)
+        value, self.origin = node.value, self.origin or _written_at(node, self._span)
         if not isinstance(value, str | int | float):
             raise _FaultError("FCB206", what=part.text)
         return scalars.js_text(value)
@@ -281,11 +288,18 @@ class _Evaluation:
             return path
         if path[0] == "this":
             raise _FaultError(
-                "FCB201", what=_written(path), advice="`this` is known below a resource"
+                "FCB201", what=_written(path), advice=phrase("`this` is known below a resource")
             )
         name = ".".join(path[1:] if path[0] == "env" else path)
-        advice = f"an environment variable is written ${{env('{name}')}}"
+        advice = phrase("an environment variable is written ${{env('{name}')}}", name=name)
         raise _FaultError("FCB201", what=_written(path), advice=advice)
+
+
+def _written_at(node: Node, use: Span) -> Span | None:
+    """Where a value used at `use` was written; None when it was made there, by a call."""
+    at = node.origin or node.span
+    is_own = at.source is use.source and use.start <= at.start < use.end
+    return None if is_own else at
 
 
 def _written(path: tuple[str, ...]) -> str:

@@ -329,5 +329,5 @@ def test_a_hit_imports_neither_yaml_nor_pydantic(cached: Cached) -> None:
     assert "'yaml'" in miss
     assert heavy.isdisjoint(json.loads(modules.replace("'", '"')))
     assert own == str(
-        [f"sandbox.config.{name}" for name in ("cache", "diagnostics", "inputs", "result")]
+        [f"sandbox.config.{name}" for name in ("cache", "diagnostics", "inputs", "result", "texts")]
     )

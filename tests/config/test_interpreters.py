@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from sandbox.config.interpreters import InterpreterMissingError, find_interpreter
+from sandbox.config.texts import in_words
 
 
 class Machine:
@@ -57,7 +58,11 @@ def test_the_active_virtual_environment_comes_before_the_path(machine: Machine, 
 
     assert (wanted, (3, 10), None) == find_interpreter("python3.10", None, machine.environ)
     warning = find_interpreter("python3.12", None, machine.environ).warning
-    assert warning == f"runtime python3.12 is Python 3.12; here it runs on 3.10 ({wanted})"
+    assert warning is not None
+    assert (
+        in_words(warning, "en")
+        == f"runtime python3.12 is Python 3.12; here it runs on 3.10 ({wanted})"
+    )
 
 
 def test_a_stale_virtual_environment_is_passed_over(machine: Machine) -> None:
@@ -126,8 +131,8 @@ def test_the_nearest_version_warns(machine: Machine) -> None:
 
     assert (newer, (3, 11)) == (found.path, found.version)
     assert found.warning is not None
-    assert "Python 3.10" in found.warning
-    assert "3.11" in found.warning
+    assert "Python 3.10" in in_words(found.warning, "en")
+    assert "3.11" in in_words(found.warning, "en")
 
 
 def test_the_last_resort_is_our_own_base(machine: Machine) -> None:

@@ -54,16 +54,17 @@ class Evaluator:
 
     def __init__(self, directory: str, more: str = "") -> None:
         self.findings = Findings()
-        root = parse((VARS + more).encode(), "s.yaml", self.findings)
+        self.directory = directory
+        root = parse((VARS + more).encode(), "s.yaml", self.findings, directory)
         assert root is not None
         self.environment = Environment(SET, [directory], Inputs())
-        around = Surroundings(directory, "", self.environment, Inputs(), self.findings)
+        around = Surroundings("", self.environment, Inputs(), self.findings)
         self.variables = Variables(root, around)
         self.root = root
 
     def node(self, text: str) -> Node:
         written = text.replace("'", "''")
-        holder = parse(f"'{written}'".encode(), "s.yaml", self.findings)
+        holder = parse(f"'{written}'".encode(), "s.yaml", self.findings, self.directory)
         assert holder is not None
         return self.variables.resolve(holder, "one")
 
@@ -275,7 +276,7 @@ def test_any_pair_of_variables_resolves_or_is_found_wrong(a: str, b: str) -> Non
     findings = Findings()
     root = parse(text.encode(), "s.yaml", findings)
     assert root is not None
-    around = Surroundings("/", "", Environment({}, [], Inputs()), Inputs(), findings)
+    around = Surroundings("", Environment({}, [], Inputs()), Inputs(), findings)
 
     try:
         node = Variables(root, around).resolve(root)

@@ -1,0 +1,56 @@
+"""Words in the reader's language.
+
+A finding's texts are templates: those of a code stand in `catalogue`, those of a part of a
+sentence (`did you mean {names}?`) are a `Phrase` where they are needed. English is written in the
+code; another language is a table from the English template to its own, so that a missing entry
+can be found by a test and shows as English.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+__all__ = ["LANGUAGES", "Phrase", "clip", "in_words", "language_of", "phrase"]
+
+LANGUAGES = ("en", "zh")
+
+MAX_QUOTED_CHARS = 120
+"""Longest piece of the user's text that a message quotes."""
+
+_LANGUAGE_VARIABLES = ("FCBOX_LANG", "LC_ALL", "LC_MESSAGES", "LANG")
+"""The first that is set decides, as for any program; ours comes before the locale's."""
+
+
+class Phrase(NamedTuple):
+    """A part of a text that is words itself, and what fills it."""
+
+    template: str
+    fields: Mapping[str, object]
+
+
+def phrase(template: str, **fields: object) -> Phrase:
+    return Phrase(template, fields)
+
+
+def language_of(environ: Mapping[str, str]) -> str:
+    """`zh` for Chinese readers, else `en`."""
+    value = next(filter(None, (environ.get(name) for name in _LANGUAGE_VARIABLES)), "")
+    return "zh" if value.lower().startswith("zh") else "en"
+
+
+def in_words(value: object, language: str) -> str:
+    """What fills a template, as text: a phrase in the language, anything else quoted."""
+    if not isinstance(value, Phrase):
+        return clip(str(value))
+    template = value.template
+    if language == "zh":
+        from sandbox.config.chinese import PHRASES
+
+        template = PHRASES.get(template, template)
+    fields = {name: in_words(each, language) for name, each in value.fields.items()}
+    return template.format(**fields)
+
+
+def clip(text: str) -> str:
+    return text if len(text) <= MAX_QUOTED_CHARS else text[: MAX_QUOTED_CHARS - 1] + "…"
