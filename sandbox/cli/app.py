@@ -28,6 +28,11 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+config_app = typer.Typer(
+    help="Look at a configuration, or convert it; nothing is run.", no_args_is_help=True
+)
+app.add_typer(config_app, name="config")
+
 
 class LogFormat(StrEnum):
     """How log lines look."""
@@ -42,6 +47,15 @@ class LoggerLayout(StrEnum):
 
     doc = "doc"
     runtime = "runtime"
+
+
+class Template(StrEnum):
+    """What a new project is an example of; each is a folder of sandbox/templates."""
+
+    event = "event"
+    http = "http"
+    mysql = "mysql"
+    soak = "soak"
 
 
 Text = Annotated[
@@ -180,6 +194,37 @@ def validate(
     from sandbox.cli.validate import validate as check
 
     raise typer.Exit(check(config))
+
+
+@app.command()
+def init(
+    directory: Annotated[
+        str | None, typer.Argument(help="Where to. Default: the current directory.", metavar="DIR")
+    ] = None,
+    template: Annotated[
+        Template, typer.Option("--template", help="What it is an example of.")
+    ] = Template.event,
+) -> None:
+    """Write a small project that runs at once; no file is ever overwritten."""
+    from sandbox.cli.init import init as write_project
+
+    raise typer.Exit(write_project(directory, template.value))
+
+
+@config_app.command("convert")
+def config_convert(
+    config: Annotated[
+        str | None, typer.Argument(help="The s.yaml. Default: in this directory.")
+    ] = None,
+    output: Annotated[
+        str | None, typer.Option("-o", "--output", help="The text goes here.", metavar="FILE")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite FILE.")] = False,
+) -> None:
+    """Write a file of FC 2.0 in the form of 3.0."""
+    from sandbox.cli.convert import convert
+
+    raise typer.Exit(convert(config, output, overwrite=force))
 
 
 def run_app() -> int:
