@@ -86,7 +86,7 @@ def test_all_exit_codes(name: str) -> None:
     assert told == ALL_EXIT_CODES
 
 
-@pytest.mark.parametrize("command", ["run", "invoke", "ps", "validate"])
+@pytest.mark.parametrize("command", ["run", "invoke", "ps", "validate", "init"])
 def test_all_options(command: str, tmp_path: Path) -> None:
     shown = run_python("-m", "sandbox", command, "--help", state=tmp_path).stdout
     rows = [line for line in shown.splitlines() if line.startswith("│")]
