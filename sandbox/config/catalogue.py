@@ -37,7 +37,7 @@ CATALOGUE: dict[str, Entry] = {
     "FCB103": _error(
         "the file is not UTF-8: byte {byte}", "save it as UTF-8 (it may be in GBK or UTF-16 now)"
     ),
-    "FCB104": _error("a character that may not stand here: {character}"),
+    "FCB104": _error("a character that may not stand here: {character}", "delete it"),
     "FCB105": _error("nested deeper than {limit} levels"),
     "FCB106": _error(
         "more than {limit} values once aliases and variables are written out",
@@ -53,7 +53,8 @@ CATALOGUE: dict[str, Entry] = {
     ),
     "FCB111": _error(
         "unrendered template: {names}",
-        "this is the template of an application: `s init` fills in what stands in {{{{ }}}}",
+        "this is the template of an application: give the values, as in {example}, or defaults in "
+        "publish.yaml beside it",
     ),
     "FCB112": _error("the anchor &{anchor} holds an alias of itself"),
     "FCB113": _error(
@@ -63,8 +64,25 @@ CATALOGUE: dict[str, Entry] = {
     "FCB115": _error("the file is empty"),
     "FCB116": _error("<< needs a map or a list of maps"),
     "FCB117": _error("more than {limit} %TAG lines"),
-    "FCB118": _error("the file cannot be read", "it has to be an ordinary, readable file"),
+    "FCB118": _error("{file} cannot be read", "it has to be an ordinary, readable file"),
     "FCB119": _error("there is more wrong than these {limit} findings; the rest was not read"),
+    "FCB120": _error(
+        "{statement} is a statement of a template: it cannot be filled in",
+        "render the application with `s init`, or write what it stands for",
+    ),
+    "FCB121": _note("placeholders are filled in with the defaults of {file}: {values}"),
+    "FCB122": _error("--set {name}: the file has no such placeholder", "{advice}"),
+    "FCB130": _error(
+        "a merge-conflict marker: git could not merge this file",
+        "keep one of the two versions, and delete the lines that begin with <<<<<<<, ======= "
+        "and >>>>>>>",
+    ),
+    "FCB131": _error("the full-width {character} stands where YAML wants {meant}", "{advice}"),
+    "FCB132": _error("{character} looks like a blank and is none", "type ordinary blanks here"),
+    "FCB133": _warning(
+        "the quotation marks belong to the text {text}", "YAML knows only the quotes \" and '"
+    ),
+    "FCB134": _warning("this is one text, not a map or a list: {problem}", "{advice}"),
     # --- variables
     "FCB201": _error("{what} not found", "{advice}"),
     "FCB202": _error("a variable depends on itself: {cycle}"),
@@ -93,8 +111,8 @@ CATALOGUE: dict[str, Entry] = {
         "write `edition: 3.0.0`; as it is, the official tool silently runs nothing",
     ),
     "FCB302": _error(
-        "this is an FC 2.0 file ({found}): these are not supported yet",
-        "`s cli fc3 s2tos3` of the official tool converts it",
+        "component {component} is of FC 2.0: it cannot stand in a file of edition 3.0.0",
+        "write component: fc3, and the props as FC 3.0 has them",
     ),
     "FCB303": _error("{key} must be {expected}"),
     "FCB304": _error("there is no Python function to run", "{advice}"),
@@ -128,6 +146,47 @@ CATALOGUE: dict[str, Entry] = {
     "FCB323": _error(
         "the environment variables have {size} bytes, at most {limit} are allowed",
         "names and values count, in UTF-8",
+    ),
+    # --- the files of one application
+    "FCB360": _error(
+        "`extend` names {found}: expected another file that ends in .yaml or .yml",
+        "a template of this file is named below a resource: `extend: {{name: ...}}`",
+    ),
+    "FCB361": _error(
+        "`extend` and environments exclude each other",
+        "the official tool refuses it too: leave out --env and `env`, or `extend`",
+    ),
+    "FCB362": _error("there is no environment '{name}' in {file}", "{advice}"),
+    "FCB363": _warning("`extend` of a base file has no effect, as in the official tool"),
+    # --- the props of fc3, taken together
+    "FCB350": _error(
+        "cronExpression '{text}' is not valid: {problem}",
+        "for example 0 0 4 * * * (every day at 4:00 UTC), CRON_TZ=Asia/Shanghai 0 0 4 * * *, "
+        "or @every 5m",
+    ),
+    "FCB351": _error(
+        "two triggers are called '{name}'", "the first one is at line {line}: rename one of them"
+    ),
+    "FCB352": _warning(
+        "the cloud refuses {cpu} vCPU with {memory} MB: each vCPU needs 1 to 4 GB",
+        "with memorySize {memory}, cpu must be from {least} to {most}",
+    ),
+    "FCB353": _error("{trigger} is a timer and has no cronExpression", "for example @every 5m"),
+    "FCB354": _warning("{trigger} has no {key}: the cloud refuses it"),
+    "FCB355": _warning("unknown triggerType '{kind}'", "{advice}"),
+    "FCB356": _warning("FC 3.0 has no preFreeze hook any more: the cloud ignores it"),
+    # --- files of FC 2.0
+    "FCB330": _note(
+        "FC 2.0 file: converted in memory", "`fcbox config convert` writes the 3.0 form"
+    ),
+    "FCB331": _warning("{key} is left out of the 3.0 form: {reason}"),
+    "FCB332": _warning(
+        "resource '{name}' is left out of the 3.0 form: a service without a function",
+        "3.0 has no services; what they were set to belongs to each function",
+    ),
+    "FCB333": _error(
+        "{key} must be a map, or a variable that stands for one in this file",
+        "write the map here, or below `vars`",
     ),
     # --- code and handlers
     "FCB401": _error("code: there is no directory {path}"),

@@ -17,8 +17,11 @@ import yaml
 
 from sandbox.config import scalars
 from sandbox.config.findings import Findings, RefusedError, whole_file
+from sandbox.config.lookalikes import read_twice
+from sandbox.config.placeholders import Values, filled
 from sandbox.config.source import Entry, Node, Source, Span
 from sandbox.config.texts import phrase
+from sandbox.config.yaml_mistakes import complaint_of, refusal
 
 __all__ = ["MAX_DEPTH", "MAX_FILE_BYTES", "MAX_NODES", "parse", "text_is_usable"]
 
@@ -34,8 +37,6 @@ _CONTROL = re.compile(
     "[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
 )
 _UNUSABLE = re.compile("[\0\ud800-\udc7f\udd00-\udfff]")
-_PLACEHOLDER = re.compile(r"\{\{([^{}\n]{1,200})\}\}")
-_COMMENT = re.compile(r"(?:^|\s)#")
 _BLANK_START = re.compile(r"(?m)^[ \t]+(?=\r?$|#)")
 
 _TAGS = {
@@ -48,23 +49,22 @@ _TAGS = {
 }
 _COLLECTION_TAGS = {"tag:yaml.org,2002:seq", "tag:yaml.org,2002:map", "!"}
 
-_SYNTAX_HINTS = {
-    "mapping values are not allowed": phrase("a text that contains ': ' needs quotes around it"),
-    "cannot start any token": phrase("a text that begins with @, ` or % needs quotes around it"),
-    "did not find expected key": phrase("check that the indentation fits the lines above"),
-    "unexpected end of stream": phrase("a quote or bracket is opened here and never closed"),
-}
-
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
-def parse(data: bytes, file: str, findings: Findings, directory: str = "") -> Node | None:
+def parse(
+    data: bytes,
+    file: str,
+    findings: Findings,
+    directory: str = "",
+    values: Values | None = None,
+) -> Node | None:
     """The tree of one YAML document; None, and at least one finding, when there is none.
 
-    `directory` is where the paths in the text begin.
+    `directory` is where the paths in the text begin; `values` fill its placeholders.
     """
     try:
-        source = _guarded(data, file, directory)
+        source = _guarded(data, file, directory, values or Values())
         try:
             return _composed(source, findings)
         except _TabError:
@@ -82,14 +82,13 @@ def text_is_usable(text: str) -> bool:
 # --- guards, before any YAML is read ---------------------------------------------------------
 
 
-def _guarded(data: bytes, file: str, directory: str) -> Source:
+def _guarded(data: bytes, file: str, directory: str, values: Values) -> Source:
     if len(data) > MAX_FILE_BYTES:
         raise RefusedError("FCB102", None, limit=MAX_FILE_BYTES >> 20)
-    source = Source(file, _decoded(data, file), directory)
+    source = filled(Source(file, _decoded(data, file), directory), values)
     _refuse_control_characters(source)
     if source.text.count("\n%TAG") + source.text.startswith("%TAG") > MAX_TAG_DIRECTIVES:
         raise RefusedError("FCB117", whole_file(source), limit=MAX_TAG_DIRECTIVES)
-    _refuse_placeholders(source)
     return source
 
 
@@ -112,30 +111,6 @@ def _refuse_control_characters(source: Source) -> None:
         raise RefusedError("FCB104", at, character=f"U+{ord(match.group()):04X}")
 
 
-def _refuse_placeholders(source: Source) -> None:
-    """Placeholders are looked for in the text: as YAML, `{{ x }}` is a map in a map."""
-    found = list(_placeholders(source)) if "{{" in source.text else []
-    if found:
-        names = dict.fromkeys(at.text.strip("{} \t-") for at in found)
-        raise RefusedError("FCB111", found[0], names=", ".join(names))
-
-
-def _placeholders(source: Source) -> Iterator[Span]:
-    start = 0
-    for line in source.text.split("\n"):
-        for match in _PLACEHOLDER.finditer(_without_comment(line)) if "{{" in line else ():
-            if match.group(1).strip(" \t-")[:1].isalpha():
-                yield Span(source, start + match.start(), start + match.end())
-        start += len(line) + 1
-
-
-def _without_comment(line: str) -> str:
-    """A `#` behind a quote may belong to a text, and then what follows it counts."""
-    match = _COMMENT.search(line)
-    quoted = match is None or "'" in line[: match.start()] or '"' in line[: match.start()]
-    return line if match is None or quoted else line[: match.start()]
-
-
 # --- the parser's troubles, in our words ------------------------------------------------------
 
 
@@ -149,30 +124,25 @@ def _composed(source: Source, findings: Findings) -> Node:
     try:
         return _Composer(source, findings).document()
     except yaml.MarkedYAMLError as error:
-        raise _syntax_trouble(source, error) from None
+        raise _trouble(source, error) from None
     except (yaml.YAMLError, ValueError, OverflowError) as error:
         # Without libyaml, escapes and version numbers beyond all bounds raise the last two.
-        raise RefusedError("FCB101", whole_file(source), problem=error, advice="") from None
+        problem = phrase("the parser says: {problem}", problem=error)
+        raise RefusedError("FCB101", whole_file(source), problem=problem, advice="") from None
 
 
-def _syntax_trouble(source: Source, error: yaml.MarkedYAMLError) -> Exception:
-    problem = error.problem or error.context or "unknown trouble"
-    mark = error.problem_mark or error.context_mark
-    if "end of stream" in problem and error.context_mark:
-        mark = error.context_mark
-    offset = min(mark.index, len(source.text)) if mark else 0
-    at = Span(source, offset, offset + 1)
-    if source.text[offset : offset + 1] == "\t":
-        return _TabError(at)
-    hints = (hint for part, hint in _SYNTAX_HINTS.items() if part in problem)
-    return RefusedError("FCB101", at, problem=problem, advice=next(hints, ""))
+def _trouble(source: Source, error: yaml.MarkedYAMLError) -> Exception:
+    complaint = complaint_of(source, error)
+    if complaint.char == "\t":
+        return _TabError(Span(source, complaint.at, complaint.at + 1))
+    return refusal(complaint)
 
 
 def _composed_without_blank_tabs(source: Source, findings: Findings) -> Node:
     """Tabs before a comment or on an empty line are legal in YAML 1.2 and refused by libyaml."""
     text = _BLANK_START.sub(lambda match: " " * len(match.group()), source.text)
     try:
-        return _composed(Source(source.file, text, source.directory), findings)
+        return _composed(source.with_text(text), findings)
     except _TabError as tab:
         raise RefusedError("FCB109", tab.at) from None
 
@@ -252,9 +222,15 @@ class _Composer:
         if not text_is_usable(text):
             self._findings.add("FCB104", at, character=f"U+{ord(_UNUSABLE.findall(text)[0]):04X}")
             return None
-        if event.tag is None:
-            return scalars.resolve(text) if event.implicit[0] else text
-        return self._tagged(text, event.tag, at)
+        if event.tag is not None:
+            return self._tagged(text, event.tag, at)
+        if not event.implicit[0]:
+            return text
+        slip = read_twice(text, at)
+        if slip:
+            part = at._replace(start=at.start + slip.start, end=at.start + slip.end)
+            self._findings.add(slip.code, part, **slip.fields)
+        return scalars.resolve(text)
 
     def _tagged(self, text: str, tag: str, at: Span) -> scalars.Scalar:
         types = _TAGS.get(tag)

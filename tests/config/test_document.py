@@ -26,7 +26,7 @@ def findings_of(text: str | bytes) -> list[Diagnostic]:
     ("text", "code", "line", "column"),
     [
         ("a: 1\nb: c: 2\n", "FCB101", 2, 5),
-        ("a: [1\nb: 2\n", "FCB101", 2, 2),
+        ("a: [1\nb: 2\n", "FCB101", 1, 4),
         ('a: "b\nc: 1\n', "FCB101", 1, 4),
         ("a: @b\n", "FCB101", 1, 4),
         (b"a: 1\nb: \xc4\xe3\n", "FCB103", 2, 4),
