@@ -7,6 +7,7 @@ siblings; before 3.7 there was PyOS_AfterFork alone). See clone(2), prctl(2), ge
 """
 
 import ctypes
+import errno
 import os
 import resource
 import signal
@@ -14,9 +15,9 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Tuple
+    from typing import Callable, Tuple
 
-__all__ = ["clone_sibling", "enter_instance", "set_parent_death_signal"]
+__all__ = ["clone_sibling", "enter_instance", "errno_in_child", "set_parent_death_signal"]
 
 _CLONE_PARENT = 0x00008000
 _CLONE_CHILD_CLEARTID = 0x00200000
@@ -80,6 +81,26 @@ def set_parent_death_signal(signum):
     if _libc.prctl(_PR_SET_PDEATHSIG, signum, 0, 0, 0) != 0:
         error = ctypes.get_errno()
         raise OSError(error, os.strerror(error))
+
+
+def errno_in_child(attempt):
+    # type: (Callable[[], object]) -> int
+    """The errno with which `attempt` fails in a child that ends at once; 0 when it succeeds.
+
+    For what cannot be undone, in a process with a single thread and no user code yet.
+    """
+    pid = os.fork()
+    if pid == 0:
+        number = errno.EIO
+        try:
+            attempt()
+            number = 0
+        except OSError as exc:
+            number = exc.errno or number
+        finally:
+            os._exit(number)
+    status = os.waitpid(pid, 0)[1]
+    return os.WEXITSTATUS(status) if os.WIFEXITED(status) else errno.EIO
 
 
 def enter_instance(supervisor, tag, stdout, stderr):

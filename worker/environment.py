@@ -5,23 +5,27 @@ else is the function's own (`environment` in the set-up) or given by Function Co
 ALIBABA_CLOUD_*). Names that begin with FC_ or _FC_ belong to the platform: a user's own is
 dropped.
 
-The configuration speaks of `/code` and `/opt`, the folders in the cloud. Without a mount
-namespace they are elsewhere, so the entries of path lists are mapped. Without layers
-(`opt_dir` is "") there is no `/opt` for the function, and such entries are dropped: the host's
-own /opt is none of its business.
+The configuration speaks of `/code`, `/opt` and mount points, the folders in the cloud. What is
+not there for this process (`worker.mounts`) is elsewhere on the host, so the entries of path
+lists are mapped: `/opt` to each of the layers, the first one first. Without layers there is no
+`/opt` for the function, and such entries are dropped: the host's own /opt is none of its
+business. A mount point that could not be had is replaced in any variable that begins with it.
 """
 
+import os
 import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, Iterable, List, Mapping
+    from typing import Any, Dict, Iterable, List, Mapping, Sequence, Tuple
 
 __all__ = ["build_environment", "build_sys_path"]
 
 _FROM_HOST = ("PATH", "LANG", "TZ")
 _PATH_LISTS = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH")
 _RESERVED = ("FC_", "_FC_")
+_LAYER_FOLDERS = (("PATH", "bin"), ("LD_LIBRARY_PATH", "lib"))
+"""What Function Compute appends for what layers bring."""
 
 
 def build_environment(
@@ -39,6 +43,7 @@ def build_environment(
     environment.update(_own(setup))
     environment.update(_given(setup))
     environment.update(_keys(setup))
+    _add_layer_folders(setup, environment)
     return environment
 
 
@@ -59,6 +64,8 @@ def _own(setup: "Mapping[str, Any]") -> "Dict[str, str]":
             value = ":".join(_mapped(setup, value.split(":")))
             if not value:
                 continue
+        else:
+            value = _replaced(value, _mounted_elsewhere(setup))[0]
         if not name.startswith(_RESERVED):
             own[name] = value
     return own
@@ -102,15 +109,33 @@ def _keys(setup: "Mapping[str, Any]") -> "Dict[str, str]":
     return keys
 
 
+def _add_layer_folders(setup: "Mapping[str, Any]", environment: "Dict[str, str]") -> None:
+    for name, folder in _LAYER_FOLDERS:
+        paths = [os.path.join(layer, folder) for layer in setup.get("layers", ())]
+        found = [path for path in paths if os.path.isdir(path)]
+        if found:
+            entries = filter(None, environment.get(name, "").split(":"))
+            environment[name] = ":".join(dict.fromkeys([*entries, *found]))
+
+
 def _mapped(setup: "Mapping[str, Any]", entries: "Iterable[str]") -> "List[str]":
     """The entries of a path list with the cloud's folders replaced by the real ones."""
-    real = (("/code", setup["code_dir"]), ("/opt", setup.get("opt_dir", "")))
-    mapped = []
-    for entry in filter(None, entries):
-        for cloud, folder in real:
-            if entry == cloud or entry.startswith(cloud + "/"):
-                entry = folder and folder.rstrip("/") + entry[len(cloud) :].rstrip("/")
-                break
-        if entry:
-            mapped.append(entry)
-    return mapped
+    places: "List[Tuple[str, Sequence[str]]]" = [
+        ("/code", [setup["code_dir"]]),
+        ("/opt", setup.get("layers", ())),
+    ]
+    places += _mounted_elsewhere(setup)
+    return [real for entry in entries if entry for real in _replaced(entry, places)]
+
+
+def _mounted_elsewhere(setup: "Mapping[str, Any]") -> "List[Tuple[str, Sequence[str]]]":
+    mounts = sorted(setup.get("mounts", ()), reverse=True)  # the inner before the outer
+    return [(target, [source]) for target, source, _ in mounts]
+
+
+def _replaced(path: str, places: "Iterable[Tuple[str, Sequence[str]]]") -> "List[str]":
+    for cloud, folders in places:
+        if path == cloud or path.startswith(cloud + "/"):
+            rest = path[len(cloud) :].rstrip("/")
+            return [folder.rstrip("/") + rest for folder in folders]
+    return [path]

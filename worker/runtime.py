@@ -24,12 +24,13 @@ from worker.context import make_context_factory
 from worker.environment import build_environment, build_sys_path
 from worker.failures import Failure, from_exception
 from worker.loader import Loader, LoadFailed
+from worker.mounts import enter
 from worker.output import RequestLog, flush_stdio
 from worker.results import encode_result
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable, Dict, Optional, Tuple
+    from typing import Any, Callable, Dict, List, Optional, Tuple
 
 __all__ = ["hide_modules", "run"]
 
@@ -55,7 +56,8 @@ _STAND_IN = {
     "instance_id": "",
     "home": "",
     "code_dir": "",
-    "opt_dir": "",
+    "layers": [],
+    "mounts": [],
 }  # type: Dict[str, Any]
 
 
@@ -130,6 +132,7 @@ class Runtime(object):
         self._handler = None  # type: Optional[Callable[..., object]]
         self._busy = False
         self._pid = os.getpid()
+        self._lacks = []  # type: List[str]
         self._log = RequestLog(
             setup["logger_layout"], bytes.fromhex(setup["log_token"]), setup["code_dir"]
         )
@@ -137,8 +140,10 @@ class Runtime(object):
     def _enter(self, request_id):
         # type: (str) -> Optional[Failure]
         """Makes the process look to the user's code as the cloud's does, or tells why it cannot."""
-        step = "set the environment"
+        step = "mount"
         try:
+            self._lacks = enter(self._setup)
+            step = "set the environment"
             self._set_surroundings()
             # It was there when the configuration was read; that may be long ago.
             step = "enter the code directory " + self._setup["code_dir"]
@@ -181,7 +186,7 @@ class Runtime(object):
         request_id = self._setup["request_id"]
         failure = self._enter(request_id) or self._run_hook("initializer", request_id)
         if failure is None:
-            self._channel.send(wire.READY, _usage())
+            self._channel.send(wire.READY, _usage(), wire.pack_lacks(self._lacks))
         else:
             self._channel.send(wire.INIT_FAILED, _usage(), failure.body())
 

@@ -12,7 +12,8 @@ Who may say what, and when, is TABLE:
 
     worker      HELLO
     supervisor  SETUP     body: JSON, everything that stays the same for the instance's life
-    worker      READY     meta: usage              or  INIT_FAILED  meta: usage, body: error JSON
+    worker      READY     meta: usage   body: what the function lacks, a line each; mostly empty
+                INIT_FAILED  meta: usage   body: error JSON
     supervisor  INVOKE    meta: sequence, request id   body: the event
     worker      RESULT    meta: that of the INVOKE, usage   body: the answer
                 FAILED    the same, body: error JSON
@@ -40,7 +41,8 @@ __all__ = [
     "BULK_BYTES", "FAILED", "HEADER_BYTES", "HELLO", "INIT_FAILED", "INVOKE", "MAX_ANSWER_BYTES",
     "MAX_BODY_BYTES", "MAX_META_BYTES", "PRESTOP", "READY", "RESULT", "SETUP", "STOPPED",
     "SUPERVISOR", "WORKER", "Connection", "LocalProtocolError", "Message", "ProtocolError",
-    "RemoteProtocolError", "invoke_meta", "pack_usage", "request_id_of", "unpack_usage",
+    "RemoteProtocolError", "invoke_meta", "pack_lacks", "pack_usage", "request_id_of",
+    "unpack_lacks", "unpack_usage",
 ]  # fmt: skip
 
 HELLO, SETUP, READY, INIT_FAILED, INVOKE, RESULT, FAILED, PRESTOP, STOPPED = range(1, 10)
@@ -81,6 +83,8 @@ MAX_BODY_BYTES = MAX_ANSWER_BYTES + (64 << 10)
 """An event or an answer, and room for the error JSON that quotes one."""
 BULK_BYTES = 64 << 10
 _BULK = 0x01
+MAX_LACKS = 64
+"""Most lines that are taken from the body of a READY."""
 
 if TYPE_CHECKING:
     Message = NamedTuple("Message", [("kind", int), ("meta", bytes), ("body", bytes)])
@@ -127,6 +131,18 @@ def unpack_usage(meta):
     if len(meta) < _USAGE.size:
         raise RemoteProtocolError("an answer without its usage")
     return int(_USAGE.unpack_from(meta, len(meta) - _USAGE.size)[0])
+
+
+def pack_lacks(lines):
+    # type: (List[str]) -> bytes
+    """The body of a READY: a line for each thing that the function has to do without."""
+    return "\n".join(lines).encode("utf-8", "backslashreplace")
+
+
+def unpack_lacks(body):
+    # type: (bytes) -> List[str]
+    """The lines in the body of a READY. User code may have written it: any bytes will do."""
+    return body[:BULK_BYTES].decode("utf-8", "replace").splitlines()[:MAX_LACKS]
 
 
 class Connection(object):

@@ -33,7 +33,10 @@ def run_events(
     except OSError as exc:
         launch.abandon()
         return talk.cannot_start(exc)
-    box = Box(loop, [spec], settings, sinks, os.environ, launch)
+    try:
+        box = Box(loop, [spec], settings, sinks, os.environ, launch)
+    except OSError as exc:
+        return talk.cannot_start(exc)
     if options.verbosity:
         tell_events(box)
     if options.log_format == "console" and not options.is_quiet:

@@ -95,7 +95,8 @@ class _Serving:
         sinks = make_sinks(
             self._loop, options.log_format, options.log_file, options.is_quiet, os.environ
         )
-        box = Box(self._loop, self._specs, self._settings, sinks, os.environ, self._launch)
+        launch, self._launch = self._launch, None  # the box gives it back, whatever happens
+        box = Box(self._loop, self._specs, self._settings, sinks, os.environ, launch)
         if options.verbosity:
             tell_events(box)
         box.registration.write(

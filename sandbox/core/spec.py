@@ -8,7 +8,7 @@ Nothing here reads a file. The classes are NamedTuples, not dataclasses: `datacl
 from collections.abc import Mapping
 from typing import NamedTuple
 
-__all__ = ["MAX_EVENT_BYTES", "BoxSettings", "Callback", "FunctionSpec"]
+__all__ = ["MAX_EVENT_BYTES", "BoxSettings", "Callback", "FunctionSpec", "Mount"]
 
 MAX_EVENT_BYTES = 32 << 20
 """Largest body of a synchronous invocation, and of its answer (FC: 32 MB)."""
@@ -21,11 +21,22 @@ class Callback(NamedTuple):
     timeout_s: float = 3.0
 
 
+class Mount(NamedTuple):
+    """The directory `source` of this machine, which the function sees at `target`."""
+
+    target: str
+    source: str
+    is_read_only: bool = False
+
+
 class FunctionSpec(NamedTuple):
     """One function. Paths are absolute; sizes are MB; times are seconds.
 
     `name` is the functionName, `resource` the key in the s.yaml. `python` is the interpreter's
     path. `max_instances` 0 means the box's default (the number of CPUs, at least 2).
+
+    `code_archive` is a .zip to be unpacked by the box; `code_dir` is empty then until it has been.
+    `layers` are directories that lie over each other in /opt, the first one on top.
     """
 
     name: str
@@ -44,6 +55,9 @@ class FunctionSpec(NamedTuple):
     max_instances: int = 0
     min_instances: int = 0
     idle_timeout_s: float = 180.0
+    code_archive: str = ""
+    layers: tuple[str, ...] = ()
+    mounts: tuple[Mount, ...] = ()
 
 
 class BoxSettings(NamedTuple):

@@ -18,7 +18,10 @@ __all__ = ["Box"]
 
 
 class Box:
-    """Takes over a launch, or launches by itself. Raises OSError like `Launch`."""
+    """Takes over a launch, or launches by itself.
+
+    Raises OSError like `Launch`, and for code that cannot be unpacked; the launch is given up then.
+    """
 
     def __init__(
         self,
@@ -32,6 +35,7 @@ class Box:
         _raise_descriptor_limit()
         launch = launch or Launch((spec.python for spec in specs), environ)
         self.registration = launch.registration
+        specs = _unpacked(specs, launch)
         tag, home = self.registration.box_tag, self.registration.home
         self.hub = LogHub(loop, sinks)
         self.supervisor = Supervisor(loop, specs, settings, self.hub, home, tag)
@@ -51,6 +55,18 @@ class Box:
         self.registration.close()
         if self._done:
             self._done()
+
+
+def _unpacked(specs: Sequence[FunctionSpec], launch: Launch) -> Sequence[FunctionSpec]:
+    if not any(spec.code_archive for spec in specs):
+        return specs
+    from sandbox.engine.archives import unpacked  # few functions need it, and zipfile is slow
+
+    try:
+        return unpacked(specs, launch.registration.code)
+    except OSError:
+        launch.abandon()
+        raise
 
 
 def _raise_descriptor_limit() -> None:

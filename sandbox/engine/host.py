@@ -3,7 +3,7 @@
 import os
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from sandbox.core.ids import IdSource
@@ -22,6 +22,10 @@ _RECHECK_S = 0.001
 _REFILL_S = 0.02
 _SPARE_RETRY_S = 1.0
 """A spare that ended by itself is replaced, but not as fast as it may go on ending."""
+
+
+_MOST_TOLD = 1000
+_INSTEAD = "variables that begin with it name the local directory instead"
 
 
 class LifecycleEvent(NamedTuple):
@@ -55,6 +59,7 @@ class Host:
         self._zygotes: dict[str, Zygote] = {}
         self._spares: dict[str, deque[Guest]] = {}
         self._exited: list[tuple[Guest, Callable[[], None]]] = []
+        self._told: set[tuple[str, str]] = set()
 
     def adopt(self, zygote: Zygote) -> None:
         """Takes over a zygote that was started ahead; its box tag must be this host's."""
@@ -75,19 +80,36 @@ class Host:
             self.loop.call_later(_REFILL_S, self.fill_spares, python)
         if spares:
             return spares.popleft()  # it may still be on its way, but ahead of a new one
-        return self._new_guest(python)
+        return self.new_guest(python)
 
     def fill_spares(self, python: str) -> None:
         """Has as many blank workers forked ahead as the settings say."""
         spares = self._spares.setdefault(python, deque())
         while len(spares) < self.settings.spares:
             try:
-                guest = self._new_guest(python, is_spare=True)
+                guest = self.new_guest(python, is_spare=True)
             except OSError as exc:
                 self.hub.notice("", "", f"no spares: {python}: {exc.strerror}")
                 return
             guest.owner = _Spare(self, python, guest, spares)
             spares.append(guest)
+
+    def new_guest(self, python: str, is_spare: bool = False) -> Guest:
+        """A worker that nobody has waited for. Raises OSError like `take_guest`."""
+        zygote = self._zygotes.get(python)
+        if zygote is None or not zygote.is_alive:
+            zygote = Zygote(self.loop, python, self.box_tag, self.home, self.ended)
+            self._zygotes[python] = zygote
+        self._serial += 1
+        return Guest(self.loop, zygote, self.box_tag | self._serial, is_spare)
+
+    def tell_lacks(self, function: str, lines: Sequence[str]) -> None:
+        """Tells once what a function has to do without on this machine."""
+        for line in lines:
+            if (function, line) not in self._told and len(self._told) < _MOST_TOLD:
+                self._told.add((function, line))
+                self.hub.notice(function, "", f"not where the cloud has it: {line}; {_INSTEAD}")
+                self.announce("fcbox:Mounts:Refused", function, "", "", line)
 
     def forget_exited(self, guest: Guest, clean: Callable[[], None]) -> None:
         """Calls `clean` when no process of a reaped worker is left; kills those that are."""
@@ -128,14 +150,6 @@ class Host:
         """After `close`: everything is reaped."""
         has_zygote = any(zygote.is_alive for zygote in self._zygotes.values())
         return not has_zygote and not self._exited and not any(self._spares.values())
-
-    def _new_guest(self, python: str, is_spare: bool = False) -> Guest:
-        zygote = self._zygotes.get(python)
-        if zygote is None or not zygote.is_alive:
-            zygote = Zygote(self.loop, python, self.box_tag, self.home, self.ended)
-            self._zygotes[python] = zygote
-        self._serial += 1
-        return Guest(self.loop, zygote, self.box_tag | self._serial, is_spare)
 
     def _sweep(self) -> None:
         # One look through /proc serves all that exited in this turn of the loop.

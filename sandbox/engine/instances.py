@@ -39,7 +39,7 @@ from sandbox.engine.logs import TAIL_BYTES, InstanceLog
 from worker import wire
 from worker.records import TOKEN_BYTES
 
-__all__ = ["InstanceShell", "PoolSide"]
+__all__ = ["InstanceShell", "PoolSide", "make_setup"]
 
 _LEAVING = frozenset(
     (State.DRAINING, State.PRESTOPPING, State.TERMINATING, State.KILLING, State.DEAD)
@@ -178,6 +178,8 @@ class InstanceShell:
         is_failed = kind in (wire.FAILED, wire.INIT_FAILED) or (
             kind == wire.STOPPED and bool(message.body)
         )
+        if kind == wire.READY:
+            self._host.tell_lacks(self.machine.spec.name, wire.unpack_lacks(message.body))
         self.handle(_EVENT_OF[kind], Answer(message.body, is_failed, rss_kb))
 
     def on_broken(self, reason: str) -> None:
@@ -220,8 +222,8 @@ class InstanceShell:
     def _send_setup(self, effect: SendSetup) -> None:
         spec, guest, host = self.machine.spec, self._guest, self._host
         self._asked += spec.initializer is not None
-        setup = _setup(spec, host, self.id, effect.request_id, self._token)
-        guest.send(wire.SETUP, b"", json.dumps(setup).encode("ascii"))
+        setup = make_setup(spec, host, self.id, effect.request_id, self._token)
+        guest.send(wire.SETUP, b"", setup)
 
     def _send_invoke(self, effect: SendInvoke) -> None:
         request = effect.request
@@ -295,11 +297,11 @@ _PERFORM: dict[type[Effect], Callable[[InstanceShell, Any], None]] = {
 }
 
 
-def _setup(
+def make_setup(
     spec: FunctionSpec, host: Host, instance_id: str, request_id: str, token: bytes
-) -> dict[str, object]:
+) -> bytes:
     """The JSON of SETUP: everything that stays the same for the instance's life."""
-    return {
+    setup = {
         "instance_id": instance_id,
         "request_id": request_id,
         "runtime": spec.runtime,
@@ -323,8 +325,10 @@ def _setup(
         "initializer": spec.initializer.handler if spec.initializer else "",
         "pre_stop": spec.pre_stop.handler if spec.pre_stop else "",
         "code_dir": spec.code_dir,
-        "opt_dir": "",
+        "layers": spec.layers,
+        "mounts": spec.mounts,
         "home": host.home,
         "logger_layout": host.settings.logger_layout,
         "log_token": token.hex(),
     }
+    return json.dumps(setup).encode("ascii")

@@ -3,6 +3,7 @@
     <state>/runs/<box tag>/             locked (flock) while its box lives
     <state>/runs/<box tag>.new/         the same before it is locked, for a moment
     <state>/runs/<box tag>/home/        HOME of the functions
+    <state>/runs/<box tag>/code/        what came out of .zip archives of code
     <state>/runs/<box tag>/record.json  for other commands: configuration, port, pid
 
 The lock, not a pid, says whether a box lives: pids come round again, and the kernel drops a lock
@@ -48,6 +49,7 @@ class Registration:
         os.makedirs(runs, mode=0o700, exist_ok=True)
         self._path = os.path.join(runs, f"{self.box_tag:x}")
         self.home = os.path.join(self._path, "home")
+        self.code = os.path.join(self._path, "code")
         # Locked before it has its name: nobody may take it for a dead box's.
         new_path = self._path + _NEW
         os.mkdir(new_path, 0o700)
@@ -152,7 +154,7 @@ def _remove(path: str) -> None:
     try:
         os.rmdir(os.path.join(path, "home"))
         os.rmdir(path)
-    except OSError:  # there is a record, or the functions left something
+    except OSError:  # there is a record or code, or the functions left something
         import shutil  # here: it imports every compression there is
 
         shutil.rmtree(path, ignore_errors=True)

@@ -19,6 +19,7 @@ from sandbox.engine.instances import InstanceShell
 from sandbox.engine.logs import LogHub
 from sandbox.engine.loop import Loop
 from sandbox.engine.pool import Pool
+from sandbox.engine.trials import Trial
 
 __all__ = ["EventTooLarge", "InstanceRecord", "Supervisor", "UnknownFunction"]
 
@@ -59,11 +60,15 @@ class Supervisor:
         self.loop = loop
         self.host = Host(loop, settings, hub, home, box_tag)
         self.pools = {spec.name: Pool(self.host, spec) for spec in specs}
+        self._trials: list[Trial] = []
         self._started_s = time.monotonic()
         self._done: Callable[[], None] | None = None
 
     def start(self) -> None:
-        """Starts minimum instances, and spares."""
+        """Starts minimum instances, and spares, and finds out what functions must do without."""
+        for pool in self.pools.values():
+            if pool.spec.layers or pool.spec.mounts:
+                self._trials.append(Trial(self.host, pool.spec))
         for pool in self.pools.values():
             pool.ensure_minimum()
         if self.host.settings.spares:
@@ -113,6 +118,8 @@ class Supervisor:
         self.host.kill_zygotes()  # one that hangs would leave its instances on their way for ever
         for pool in self.pools.values():
             pool.kill()
+        for trial in self._trials:
+            trial.kill()
 
     def shells(self) -> list[InstanceShell]:
         """Every instance that is not DEAD."""
@@ -157,7 +164,8 @@ class Supervisor:
         reply(request, outcome)
 
     def _check_end(self) -> None:
-        if any(pool.shells for pool in self.pools.values()):
+        is_busy = any(pool.shells for pool in self.pools.values())
+        if is_busy or not all(trial.is_over for trial in self._trials):
             return
         self.host.close()
         if self.host.is_clean and self._done:

@@ -600,7 +600,7 @@ SETUP = {
     "credentials": {"access_key_id": "id", "access_key_secret": "key", "security_token": "token"},
     "instance_id": "c-1",
     "code_dir": "/real/code",
-    "opt_dir": "/real/opt",
+    "layers": ["/real/opt"],
     "home": "/tmp/home",
 }
 
@@ -852,7 +852,7 @@ def environment_given():
 
 @case
 def environment_fc3():
-    setup = changed(service={"version_id": "2"}, credentials={}, opt_dir="", home="")
+    setup = changed(service={"version_id": "2"}, credentials={}, layers=[], home="")
     return environment.build_environment(setup, {})
 
 
@@ -890,7 +890,7 @@ def environment_users_own():
 @case
 def environment_no_layers():
     own = {"PYTHONPATH": "/opt/x", "LD_LIBRARY_PATH": "/opt/lib:/code/lib"}
-    made = environment.build_environment(changed(environment=own, opt_dir=""), {})
+    made = environment.build_environment(changed(environment=own, layers=[]), {})
     return {name: made.get(name) for name in own}
 
 
@@ -906,7 +906,7 @@ def sys_path():
 
 @case
 def sys_path_no_layers():
-    return shown(environment.build_sys_path(changed(opt_dir="", code_dir="/real/"), ["/std"]))
+    return shown(environment.build_sys_path(changed(layers=[], code_dir="/real/"), ["/std"]))
 
 
 # --- imports ---------------------------------------------------------------------------------

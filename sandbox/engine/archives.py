@@ -1,0 +1,92 @@
+"""Unpacks the .zip of a function into the box's directory, where it lives as long as the box.
+
+    runs/<tag>/code/<number>/     the code directory of one archive
+
+Once per box and archive, before the first instance starts. The archive is checked here again by
+the rules of `sandbox.core.archive`: the file may have been swapped since the configuration looked
+at it. Files are made new, never through a link: links come last of all.
+"""
+
+import errno
+import os
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from sandbox.core.archive import (
+    MAX_UNPACKED_BYTES,
+    ArchiveRefusedError,
+    Member,
+    Trouble,
+    chunks_of,
+    members_of,
+    open_archive,
+)
+from sandbox.core.spec import FunctionSpec
+
+if TYPE_CHECKING:
+    from zipfile import ZipFile
+
+__all__ = ["unpacked"]
+
+_CHUNK_BYTES = 1 << 20
+
+
+def unpacked(specs: Iterable[FunctionSpec], directory: str) -> list[FunctionSpec]:
+    """The specs, those with an archive with a code directory below `directory`.
+
+    Raises OSError, with words, for an archive that cannot be unpacked.
+    """
+    done: dict[str, str] = {}
+    found = []
+    for spec in specs:
+        archive = spec.code_archive
+        if archive and archive not in done:
+            done[archive] = os.path.join(directory, str(len(done)))
+            _unpack(archive, done[archive])
+        found.append(spec._replace(code_dir=done[archive]) if archive else spec)
+    return found
+
+
+def _unpack(path: str, target: str) -> None:
+    try:
+        with open(path, "rb", opener=_open_at_once) as file, open_archive(file) as archive:
+            members = members_of(archive)
+            os.makedirs(target, mode=0o700)
+            _Unpacking(target).write(archive, members)
+    except ArchiveRefusedError as exc:
+        raise OSError(errno.EINVAL, f"the archive of the code: {exc}", path) from None
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    # It may be a pipe by now, and one that nobody writes to would never open.
+    return os.open(path, flags | os.O_NONBLOCK)
+
+
+class _Unpacking:
+    """Writes members below `target`, which is new and empty."""
+
+    def __init__(self, target: str) -> None:
+        self._target = target
+        self._left_bytes = MAX_UNPACKED_BYTES
+
+    def write(self, archive: "ZipFile", members: list[Member]) -> None:
+        for member in members:
+            folder = member.path if member.is_directory else os.path.dirname(member.path)
+            os.makedirs(os.path.join(self._target, folder), mode=0o755, exist_ok=True)
+        for member in members:
+            if not member.is_directory and member.link is None:
+                self._write_file(archive, member)
+        for member in members:
+            if member.link is not None:
+                os.symlink(member.link, os.path.join(self._target, member.path))
+
+    def _write_file(self, archive: "ZipFile", member: Member) -> None:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        mode = 0o755 if member.is_executable else 0o644
+        descriptor = os.open(os.path.join(self._target, member.path), flags, mode)
+        with os.fdopen(descriptor, "wb") as file:
+            for chunk in chunks_of(archive, member.info, _CHUNK_BYTES):
+                self._left_bytes -= len(chunk)
+                if self._left_bytes < 0:
+                    raise ArchiveRefusedError(Trouble.LARGE)
+                file.write(chunk)

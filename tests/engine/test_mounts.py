@@ -1,0 +1,429 @@
+"""Layers and mount points: the function finds them where the cloud has them, the host does not."""
+
+import json
+import os
+import pwd
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sandbox import FunctionSpec, Sandbox
+from sandbox.core.spec import BoxSettings, Mount
+from tests.boxes import (
+    ENDS,
+    PYTHON,
+    PYTHONS,
+    environ_of,
+    error_text,
+    live_processes,
+    open_box,
+    wait_until,
+    write_function,
+)
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+TARGET = "/mnt/fcbox-test/nas"
+"""No machine has it: there are two directories to be made, and /mnt to be filled in."""
+
+REFUSING = """
+import ctypes, os, sys
+libc = ctypes.CDLL(None, use_errno=True)
+uid, gid = os.getuid(), os.getgid()
+assert libc.unshare(0x10000000) == 0, os.strerror(ctypes.get_errno())
+for name, text in (("setgroups", "deny"), ("uid_map", "%d %d 1" % (uid, uid)),
+                   ("gid_map", "%d %d 1" % (gid, gid))):
+    with open("/proc/self/" + name, "w") as file:
+        file.write(text)
+for name in ("max_mnt_namespaces", "max_user_namespaces"):
+    with open("/proc/sys/user/" + name, "w") as file:
+        file.write("0")
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+"""Goes into a user namespace that allows no further namespaces, then runs a program."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def namespaces() -> None:
+    """What this file is about is a property of the machine: only CI must have it."""
+    flags = [] if os.geteuid() == 0 else ["--user"]
+    command = ["unshare", "--mount", *flags, "true"]
+    if subprocess.run(command, capture_output=True, check=False).returncode:
+        if os.environ.get("CI") == "true":
+            pytest.fail("no mount namespace on this machine")
+        pytest.skip("no mount namespace on this machine")
+
+
+def local(folder: Path, name: str, **files: str) -> str:
+    directory = folder / name
+    directory.mkdir(parents=True)
+    for file, text in files.items():
+        path = directory / file.replace("__", "/")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return str(directory)
+
+
+def answer_of(folder: Path, source: str, **fields: Any) -> Any:
+    """What a function returns; a failure is shown."""
+    with open_box(folder, write_function(folder, source, **fields)) as box:
+        result = box.invoke("f")
+        assert result.ok, result.body
+        return json.loads(result.body)
+
+
+READ_AND_WRITE = f"""
+import os, subprocess, sys
+TARGET = {TARGET!r}
+
+def initialize(context):
+    global first
+    with open(TARGET + "/there") as file:
+        first = file.read()
+
+def handler(event, context):
+    with open(TARGET + "/written", "w") as file:
+        file.write("by the function")
+    child = subprocess.check_output(["ls", TARGET]).decode().split()
+    status = open("/proc/self/status").read()
+    return [first, os.listdir("/mnt/fcbox-test"), child, os.getuid(), os.getgid(),
+            os.listdir(os.environ["HOME"]), os.getcwd(), "NoNewPrivs" in status]
+"""
+
+
+@pytest.mark.parametrize("version", ENDS)
+def test_a_mount_point(tmp_path: Path, version: str) -> None:
+    """Read and written by the function and its children, absent for everybody else."""
+    nas = local(tmp_path, "nas", there="text")
+    before = sorted(os.listdir("/mnt"))
+    first, mounts, child, uid, gid, home, cwd, _ = answer_of(
+        tmp_path, READ_AND_WRITE, mounts=(Mount(TARGET, nas),), initializer="initialize",
+        python=PYTHONS[version],
+    )  # fmt: skip
+
+    assert (first, mounts) == ("text", ["nas"])
+    assert sorted(child) == ["there", "written"]
+    assert (uid, gid, home, cwd) == (os.getuid(), os.getgid(), [], str(tmp_path / "code-f"))
+    assert (Path(nas) / "written").read_text() == "by the function"
+    assert sorted(os.listdir("/mnt")) == before
+
+
+def test_read_only(tmp_path: Path) -> None:
+    """The directory, and what the new root is made of."""
+    data = local(tmp_path, "data", there="text")
+    source = f"""
+    def attempt(path):
+        try:
+            open(path, "w").close()
+        except OSError as exc:
+            return exc.strerror
+
+    def handler(event, context):
+        return [open("{TARGET}/there").read(), attempt("{TARGET}/x"), attempt("/mnt/x")]
+    """
+
+    found = answer_of(tmp_path, source, mounts=(Mount(TARGET, data, True),))
+
+    assert found == ["text", "Read-only file system", "Read-only file system"]
+    assert os.listdir(data) == ["there"]
+
+
+def test_a_mount_point_that_is_there(tmp_path: Path) -> None:
+    """An existing directory is covered; nothing else changes."""
+    target, data = local(tmp_path, "target", host=""), local(tmp_path, "data", there="")
+    source = f"import os\ndef handler(event, context): return os.listdir({target!r})"
+
+    assert answer_of(tmp_path, source, mounts=(Mount(target, data),)) == ["there"]
+    assert os.listdir(target) == ["host"]
+
+
+def test_several_mount_points(tmp_path: Path) -> None:
+    """Side by side, one inside another, and one whose source another one covers."""
+    outer = local(tmp_path, "outer", inner__x="", a="")
+    covered = local(tmp_path, "covered", inside__b="")
+    mounts = (
+        Mount("/data/fcbox-test/inner", f"{covered}/inside"),
+        Mount("/data/fcbox-test", outer),
+        Mount(TARGET, outer, True),
+        Mount(covered, outer),
+    )
+    source = f"""
+    import os
+    def handler(event, context):
+        return [os.listdir(path) for path in {[mount.target for mount in mounts]!r}]
+    """
+
+    inner, data, nas, hidden = answer_of(tmp_path, source, mounts=mounts)
+
+    assert inner == ["b"]
+    assert sorted(data) == sorted(nas) == sorted(hidden) == ["a", "inner"]
+    assert not os.path.exists("/data/fcbox-test")
+
+
+LAYERED = """
+import os, sys
+import both, only_second
+
+def handler(event, context):
+    folders = [entry for entry in sys.path if entry.startswith("/opt")]
+    return [both.VALUE, both.__file__, only_second.VALUE, sorted(os.listdir("/opt")), folders,
+            os.environ["PATH"].split(":")[-1], os.environ["LD_LIBRARY_PATH"],
+            os.environ["PYTHONPATH"], open("/opt/text").read()]
+"""
+
+
+def two_layers(folder: Path) -> tuple[str, str]:
+    first = local(folder, "first", python__both="", python__both_py="", text="first", lib__so="")
+    second = local(folder, "second", python__x="", text="second", bin__tool="")
+    Path(first, "python", "both.py").write_text("VALUE = 1")
+    Path(second, "python", "both.py").write_text("VALUE = 2")
+    Path(second, "python", "only_second.py").write_text("VALUE = 2")
+    return first, second
+
+
+def test_layers(tmp_path: Path) -> None:
+    """The first one wins, in /opt and in the search paths."""
+    value, file, other, opt, entries, bin, lib, pythonpath, text = answer_of(
+        tmp_path, LAYERED, layers=two_layers(tmp_path), environment={"PYTHONPATH": "/opt/python"}
+    )
+
+    assert (value, file, other, text) == (1, "/opt/python/both.py", 2, "first")
+    assert opt == ["bin", "lib", "python", "text"]
+    assert [entry.count("/") for entry in entries] == [5, 2]
+    assert (bin, lib, pythonpath) == ("/opt/bin", "/opt/lib", "/opt/python")
+
+
+def test_one_layer_is_read_only(tmp_path: Path) -> None:
+    source = """
+    def handler(event, context):
+        try:
+            open("/opt/x", "w")
+        except OSError as exc:
+            return [exc.strerror, open("/opt/a").read()]
+    """
+    layer = local(tmp_path, "layer", a="text")
+
+    assert answer_of(tmp_path, source, layers=(layer,)) == ["Read-only file system", "text"]
+
+
+def test_a_spare_becomes_a_function_with_mounts(tmp_path: Path) -> None:
+    """A spare knows of no function until then."""
+    nas = local(tmp_path, "nas", there="text")
+    spec = write_function(tmp_path, READ_AND_WRITE, mounts=(Mount(TARGET, nas),))
+    plain = write_function(
+        tmp_path, f"import os\ndef handler(e, c): return os.path.exists({TARGET!r})", name="g"
+    )
+    source = f"def handler(e, c): return open('{TARGET}/there').read()"
+    (Path(spec.code_dir) / "index.py").write_text(source)
+
+    with open_box(tmp_path, [spec, plain], BoxSettings(spares=1)) as box:
+        assert box.invoke("f").body == b"text"
+        assert box.invoke("g").body == b"false"
+
+
+def test_a_directory_that_vanishes(tmp_path: Path) -> None:
+    """It was there at start: the instance fails like one whose code is gone, and says why."""
+    nas = local(tmp_path, "nas")
+    spec = write_function(tmp_path, "def handler(e, c): return 1", mounts=(Mount(TARGET, nas),))
+
+    with open_box(tmp_path, spec) as box:
+        os.rmdir(nas)
+        assert error_text(box.invoke("f")) == f"cannot mount: there is no directory {nas}"
+        os.mkdir(nas)
+        assert box.invoke("f").ok
+
+
+def test_daemons_are_found_and_killed(tmp_path: Path) -> None:
+    """The tag is read across namespaces."""
+    nas = local(tmp_path, "nas")
+    source = """
+    import os, time
+    def handler(event, context):
+        if os.fork() == 0:
+            os.setsid()
+            if os.fork() == 0:
+                time.sleep(3600)
+            os._exit(0)
+        os.wait()
+        return os.getpid()
+    """
+    spec = write_function(tmp_path, source, mounts=(Mount(TARGET, nas),))
+
+    with open_box(tmp_path, spec) as box:
+        worker = int(box.invoke("f").body)
+        assert len(box.processes()) == 2
+        assert worker in box.processes()
+        box.recycle("f")
+        wait_until(lambda: not box.processes(), "the end of worker and daemon")
+
+
+def told_lines(log: str) -> list[str]:
+    return [line for line in log.splitlines() if "not where the cloud has it" in line]
+
+
+def test_what_would_hide_the_code_is_refused(tmp_path: Path, capfd: Any) -> None:
+    """The instance could not live there. It is told once, however many instances there are."""
+    nas = local(tmp_path, "nas", there="")
+    source = "import os\ndef handler(e, c): return [os.getpid(), os.environ['DATA']]"
+    target = str(tmp_path)
+    spec = write_function(
+        tmp_path, source, mounts=(Mount(target, nas),), environment={"DATA": f"{target}/there"}
+    )
+    with open_box(tmp_path, spec, log_format="console") as box:
+        first = json.loads(box.invoke("f").body)
+        box.recycle("f")
+        second = json.loads(box.invoke("f").body)
+
+    assert first[0] != second[0]
+    assert first[1] == f"{nas}/there"
+    (line,) = told_lines(capfd.readouterr().err)
+    assert f"{target}: it would hide {spec.code_dir}" in line
+
+
+BOX = """
+import json, os, sys
+from sandbox import FunctionSpec, Sandbox
+from sandbox.core.spec import Mount
+fields = json.loads(sys.argv[1])
+fields["mounts"] = tuple(Mount(*mount) for mount in fields.get("mounts", ()))
+fields["layers"] = tuple(fields.get("layers", ()))
+with Sandbox([FunctionSpec(**fields)], log_format="console", environ=os.environ) as box:
+    body = box.invoke(fields["name"]).body.decode()
+    print(json.dumps([body, [record.pid for record in box.instances()]]), flush=True)
+    if sys.argv[2:]:
+        sys.stdin.read()
+"""
+
+HAS_TO_DO_WITHOUT = f"""
+import os, sys
+import both
+def handler(event, context):
+    paths = [entry for entry in sys.path if "python" in entry and "layer" in entry]
+    return [os.path.exists({TARGET!r}), os.environ["DATA"], os.environ["OTHER"], both.VALUE, paths,
+            os.environ["PYTHONPATH"], os.getuid(), os.environ["LD_LIBRARY_PATH"]]
+"""
+
+
+def run_box(
+    folder: Path, spec: FunctionSpec, prefix: list[str], user: str | None = None
+) -> subprocess.CompletedProcess[str]:
+    environ = {**environ_of(folder), "PYTHONPATH": str(REPOSITORY)}
+    return subprocess.run(
+        [*prefix, spec.python, "-c", BOX, json.dumps(spec._asdict())],
+        env=environ, capture_output=True, text=True, timeout=30, check=False, user=user,
+    )  # fmt: skip
+
+
+def test_refused_namespaces_are_told(tmp_path: Path) -> None:
+    """The function runs, with the local directories in its variables; two lines say so."""
+    nas = local(tmp_path, "nas")
+    first = local(tmp_path, "layer1", python__a="", lib__a="")
+    second = local(tmp_path, "layer2", python__a="")
+    for layer, value in ((first, 1), (second, 2)):
+        Path(layer, "python", "both.py").write_text(f"VALUE = {value}")
+    environment = {
+        "DATA": f"{TARGET}/x", "OTHER": f"{TARGET}x", "PYTHONPATH": f"{TARGET}/lib:/opt/python",
+    }  # fmt: skip
+    spec = write_function(
+        tmp_path, HAS_TO_DO_WITHOUT, mounts=(Mount(TARGET, nas),), layers=(first, second),
+        environment=environment,
+    )  # fmt: skip
+
+    done = run_box(tmp_path, spec, [sys.executable, "-c", REFUSING])
+
+    assert done.returncode == 0, done.stderr
+    body, _ = json.loads(done.stdout)
+    exists, data, other, value, paths, pythonpath, uid, library = json.loads(body)
+    assert (exists, data, other, value) == (False, f"{nas}/x", f"{TARGET}x", 1)
+    assert [path.replace(str(tmp_path), "") for path in paths if path.endswith("/python")] == [
+        "/layer1/python", "/layer2/python",
+    ]  # fmt: skip
+    assert pythonpath == f"{nas}/lib:{first}/python:{second}/python"
+    assert (uid, library) == (os.getuid(), f"{first}/lib")
+    lines = told_lines(done.stderr)
+    assert [TARGET in line or "/opt" in line for line in lines] == [True, True]
+    assert all("this machine refuses a namespace" in line for line in lines)
+
+
+@pytest.fixture
+def tester(tmp_path: Path) -> str:
+    """Somebody without privilege who may enter the test's directories."""
+    if os.geteuid() != 0:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    for folder in (tmp_path, *tmp_path.parents):
+        if folder.owner() == "root" and len(folder.parts) > 2:
+            folder.chmod(folder.stat().st_mode | 0o055)
+    return "nobody"
+
+
+def test_without_privilege(tmp_path: Path, tester: str) -> None:
+    """In a user namespace; the function has its own uid, and no capability more than before."""
+    python = "/usr/bin/python3"
+    if not os.access(python, os.X_OK):
+        pytest.skip("no interpreter that everybody may run")
+    nas = local(tmp_path, "nas", there="text")
+    source = f"""
+    import os
+    def handler(event, context):
+        with open("{TARGET}/written", "w") as file:
+            file.write("x")
+        lines = open("/proc/self/status").read().splitlines()
+        caps = [line.split()[1] for line in lines if line.startswith(("CapEff", "CapPrm"))]
+        return [os.getuid(), os.stat("{TARGET}/written").st_uid, caps, os.listdir("/opt")]
+    """
+    layers = (local(tmp_path, "l1", a=""), local(tmp_path, "l2", b=""))
+    spec = write_function(
+        tmp_path, source, python=python, mounts=(Mount(TARGET, nas),), layers=layers
+    )
+    home = environ_of(tmp_path)["FCBOX_STATE_DIR"]
+    os.makedirs(home)
+    uid = pwd.getpwnam(tester).pw_uid
+    for path in (nas, home, str(tmp_path)):
+        os.chmod(path, 0o777)
+
+    done = run_box(tmp_path, spec, [], tester if os.geteuid() == 0 else None)
+
+    assert done.returncode == 0, done.stderr
+    assert told_lines(done.stderr) == []
+    found = json.loads(json.loads(done.stdout)[0])
+    assert found[:2] == [uid, uid]
+    assert [int(cap, 16) for cap in found[2]] == [0, 0]
+    assert sorted(found[3]) == ["a", "b"]
+    assert not os.path.exists(TARGET)
+
+
+def test_a_killed_supervisor_leaves_nothing(tmp_path: Path) -> None:
+    """The parent death signal reaches the instance where it has gone; mounts end with it."""
+    nas = local(tmp_path, "nas", there="text")
+    spec = write_function(tmp_path, READ_AND_WRITE, mounts=(Mount(TARGET, nas),))
+    (Path(spec.code_dir) / "index.py").write_text(f"def handler(e, c): return '{TARGET}'")
+    environ = {**environ_of(tmp_path), "PYTHONPATH": str(REPOSITORY)}
+    process = subprocess.Popen(
+        [PYTHON, "-c", BOX, json.dumps(spec._asdict()), "wait"],
+        env=environ, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    assert process.stdout is not None
+    body, pids = json.loads(process.stdout.readline())
+    (run,) = (tmp_path / "state" / "runs").iterdir()
+    tag = int(run.name, 16)
+
+    assert (body, set(pids)) == (TARGET, live_processes(tag))
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    wait_until(lambda: not live_processes(tag), "the end of the worker")
+    with Sandbox([spec], environ=environ_of(tmp_path)) as box:
+        assert box.invoke("f").ok
+    assert list((tmp_path / "state" / "runs").iterdir()) == []
+
+
+def test_nothing_changes_without_mounts(tmp_path: Path) -> None:
+    """The same namespaces as everybody's."""
+    source = "import os\ndef handler(e, c): return [os.readlink('/proc/self/ns/' + n) for n in N]\n"
+    names: Callable[[str], str] = "/proc/self/ns/{}".format
+    mine = [os.readlink(names(name)) for name in ("mnt", "user")]
+
+    assert answer_of(tmp_path, source + "N = ('mnt', 'user')") == mine
