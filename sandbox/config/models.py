@@ -1,20 +1,38 @@
 """The resource props of fc3 and the `fcbox:` key, as pydantic models.
 
-A field's description says what is expected there; a finding quotes it. Null counts as absent.
-Numbers may be given as text, since `${env('X')}` always gives text.
+What fcbox reads is checked; what only the cloud reads is known, described, and never wrong. See
+`fields` for the two kinds, and `triggers`, `mounting` and `cloud` for what is inside.
 """
 
 from __future__ import annotations
 
-from inspect import isclass
-from typing import Annotated, Any, Literal, get_args, get_origin
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
-from pydantic.alias_generators import to_camel
+from pydantic import AfterValidator, Field, WithJsonSchema
+
+from sandbox.config import cloud
+from sandbox.config.fields import (
+    Auto,
+    ListOf,
+    Model,
+    Number,
+    Shape,
+    Whole,
+    also,
+    item_model,
+    known_keys,
+    named_model,
+    nested_model,
+    told,
+)
+from sandbox.config.interpreters import RUNTIMES
+from sandbox.config.mounting import POLAR_FS_CONFIG, NasConfig, OssMountConfig
+from sandbox.config.triggers import LOCAL_TRIGGERS, Trigger
 
 __all__ = [
     "ACCEPTED_SILENTLY",
     "FC2_KEYS",
+    "LOCAL_TRIGGERS",
     "NAME_PATTERN",
     "WITHOUT_EFFECT",
     "Box",
@@ -22,6 +40,8 @@ __all__ = [
     "Hook",
     "Model",
     "Props",
+    "Trigger",
+    "item_model",
     "known_keys",
     "named_model",
     "nested_model",
@@ -30,7 +50,7 @@ __all__ = [
 ACCEPTED_SILENTLY = frozenset((
     "description", "tags", "internetAccess", "customDNS", "tracingConfig", "annotations",
     "role", "logConfig", "vpcConfig", "customRuntimeConfig", "customDomain", "aliases",
-    "resourceGroupId", "endpoint", "asyncInvokeConfig",
+    "resourceGroupId", "endpoint", "asyncInvokeConfig", "supplement",
 ))  # fmt: skip
 """What makes no difference to a function that runs locally."""
 
@@ -38,21 +58,29 @@ WITHOUT_EFFECT = frozenset((
     "gpuConfig", "sessionAffinity", "sessionAffinityConfig", "instanceIsolationMode",
     "enableLongLiving", "customContainerConfig", "vpcBinding", "disableOndemand",
     "microSandboxConfig", "layers", "nasConfig", "ossMountConfig", "polarFsConfig",
+    "juiceFsConfig",
 ))  # fmt: skip
 """What could make a difference, and has none here: one warning each."""
 
 FC2_KEYS = frozenset(("initializer", "initializationTimeout"))
 """Keys of FC 2.0 that are still found in 3.0 files, where the cloud ignores them."""
 
-LOCAL_TRIGGERS = ("http", "timer")
 DISK_SIZES_MB = (512, 10240)
 
+OTHER_RUNTIMES = (
+    "custom.debian12", "custom.debian11", "custom.debian10", "custom", "custom-container",
+    "nodejs20", "nodejs18", "nodejs16", "nodejs14", "nodejs12", "nodejs10", "nodejs8",
+    "java11", "java8", "go1", "php7.2", "dotnetcore3.1", "dotnetcore2.1", "python2.7",
+)  # fmt: skip
+"""The cloud's, which do not run here."""
 
-def _no_bool(value: Any) -> Any:
-    """`true` would count as 1."""
-    if isinstance(value, bool):
-        raise ValueError("a number is needed")
-    return value
+REGIONS = (
+    "cn-hangzhou", "cn-shanghai", "cn-beijing", "cn-shenzhen", "cn-chengdu", "cn-hongkong",
+    "cn-zhangjiakou", "cn-qingdao", "cn-huhehaote", "cn-wulanchabu", "ap-southeast-1",
+    "ap-southeast-3", "ap-southeast-5", "ap-southeast-7", "ap-northeast-1", "ap-northeast-2",
+    "eu-central-1", "eu-west-1", "us-east-1", "us-west-1", "me-central-1",
+)  # fmt: skip
+"""Regions that an editor offers; any text is one."""
 
 
 def _disk_size(value: int) -> int:
@@ -61,25 +89,35 @@ def _disk_size(value: int) -> int:
     return value
 
 
-Whole = Annotated[int, BeforeValidator(_no_bool)]
-Number = Annotated[float, BeforeValidator(_no_bool), Field(allow_inf_nan=False)]
 NAME_PATTERN = r"^[A-Za-z_$][A-Za-z0-9_$-]{0,63}$"
 Name = Annotated[str, Field(pattern=NAME_PATTERN)]
-DiskSize = Annotated[int, BeforeValidator(_no_bool), AfterValidator(_disk_size)]
+DiskSize = Annotated[
+    Whole, AfterValidator(_disk_size), WithJsonSchema({"enum": list(DISK_SIZES_MB)})
+]
+Environment = Annotated[
+    dict[str, Any],
+    WithJsonSchema(
+        {
+            "type": "object",
+            "additionalProperties": {"type": ["string", "number", "boolean", "null"]},
+        }
+    ),
+]
 
-
-class Model(BaseModel):
-    model_config = ConfigDict(alias_generator=to_camel, extra="ignore", frozen=True)
+PORT = "a port from 1 to 65535"
+TEXTS = "a list of texts"
+FILE_FUNCTION = "a text of the form file.function"
+SECONDS = "a number of seconds from 1 to 86400"
 
 
 class Hook(Model):
-    """One of instanceLifecycleConfig: `initializer` or `preStop`."""
+    """One of instanceLifecycleConfig: `initializer`, `preStop` or `preFreeze`."""
 
-    handler: str | None = Field(default=None, description="a text of the form file.function")
+    handler: str | None = Field(default=None, description=FILE_FUNCTION)
     timeout: Number | None = Field(
         default=None, ge=1, le=300, description="a number of seconds from 1 to 300"
     )
-    command: Any = None
+    command: Any = told("a list of texts, for custom runtimes")
 
 
 class PreStop(Hook):
@@ -88,9 +126,43 @@ class PreStop(Hook):
     )
 
 
+class PreFreeze(PreStop):
+    """A hook of FC 2.0."""
+
+
+HOOK = "a map of handler and timeout"
+
+
 class Lifecycle(Model):
-    initializer: Hook | None = Field(default=None, description="a map of handler and timeout")
-    pre_stop: PreStop | None = Field(default=None, description="a map of handler and timeout")
+    initializer: Hook | None = Field(default=None, description=HOOK)
+    pre_stop: PreStop | None = Field(default=None, description=HOOK)
+    pre_freeze: PreFreeze | None = Field(default=None, description=HOOK)
+
+
+DESTINATION = Shape(
+    {
+        "destination": "the ARN of a function, a queue or a topic",
+    }
+)
+
+DESTINATIONS = Shape(
+    {
+        "onSuccess": ("a map with destination", DESTINATION),
+        "onFailure": ("a map with destination", DESTINATION),
+    }
+)
+
+
+class AsyncInvoke(Model):
+    max_async_retry_attempts: Whole | None = Field(
+        default=None, ge=0, le=8, description="a whole number from 0 to 8"
+    )
+    max_async_event_age_in_seconds: Whole | None = Field(
+        default=None, ge=1, le=2592000, description="a whole number of seconds from 1 to 2592000"
+    )
+    destination_config: Annotated[Any, DESTINATIONS] = told("a map of onSuccess and onFailure")
+    async_task: Any = told("true or false")
+    qualifier: Any = told("a version or alias, such as LATEST")
 
 
 class Concurrency(Model):
@@ -100,34 +172,58 @@ class Concurrency(Model):
 
 
 class Provision(Model):
-    model_config = ConfigDict(extra="allow")
     default_target: Whole | None = Field(
         default=None, ge=0, le=1000, description="a whole number from 0 to 1000"
     )
+    always_allocate_cpu: Any = told("true or false", alias="alwaysAllocateCPU")
+    always_allocate_gpu: Any = told("true or false", alias="alwaysAllocateGPU")
+    scheduled_actions: Annotated[Any, ListOf(cloud.SCHEDULED_ACTION)] = told("a list of actions")
+    target_tracking_policies: Annotated[Any, ListOf(cloud.TARGET_TRACKING)] = told(
+        "a list of policies"
+    )
+    qualifier: Any = told("a version or alias, such as LATEST")
 
 
 class Scaling(Model):
     min_instances: Whole | None = Field(
         default=None, ge=0, le=1000, description="a whole number from 0 to 1000"
     )
+    resident_pool_id: Any = told("the id of a pool of instances")
+    horizontal_scaling_policies: Annotated[Any, ListOf(cloud.SCALING_POLICY)] = told(
+        "a list of policies"
+    )
+    scheduled_policies: Annotated[Any, ListOf(cloud.SCHEDULED_POLICY)] = told("a list of policies")
+    enable_on_demand_scaling: Any = told("true or false")
 
 
-class Trigger(Model):
-    trigger_name: str | None = Field(default=None, description="a text")
-    trigger_type: str | None = Field(default=None, description="a text such as http or timer")
+class CustomRuntime(Model):
+    command: list[str] | None = Field(default=None, description=TEXTS)
+    args: list[str] | None = Field(default=None, description=TEXTS)
+    port: Whole | None = Field(default=None, ge=1, le=65535, description=PORT)
+    health_check_config: Annotated[Any, cloud.HEALTH_CHECK] = told("how the server is checked")
 
 
 class Props(Model):
-    """What fcbox reads of a resource's props."""
+    """The props of fc3. The first part is what fcbox reads."""
 
     function_name: Name | None = Field(
         default=None,
         description="a text of 1 to 64 letters, digits, _, - and $, no digit or - at its beginning",
     )
-    region: str = Field(default="cn-hangzhou", description="a text such as cn-hangzhou")
-    runtime: str | None = Field(default=None, description="a text such as python3.10")
-    handler: str | None = Field(default=None, description="a text of the form file.function")
-    code: str | dict[str, Any] | None = Field(default=None, description="a directory")
+    region: str = Field(
+        default="cn-hangzhou",
+        description="a text such as cn-hangzhou",
+        json_schema_extra={"examples": list(REGIONS)},
+    )
+    runtime: str | None = Field(
+        default=None,
+        description="a text such as python3.10",
+        json_schema_extra={"examples": [*RUNTIMES, *OTHER_RUNTIMES]},
+    )
+    handler: str | None = Field(default=None, description=FILE_FUNCTION)
+    code: Annotated[str | dict[str, Any] | None, cloud.CODE_LOCATION] = Field(
+        default=None, description="a directory"
+    )
     memory_size: Whole = Field(
         default=512,
         ge=128,
@@ -139,10 +235,8 @@ class Props(Model):
         default=None, ge=0.05, le=16, description="a number of vCPUs from 0.05 to 16"
     )
     disk_size: DiskSize | None = Field(default=None, description="512 or 10240")
-    timeout: Number = Field(
-        default=3.0, ge=1, le=86400, description="a number of seconds from 1 to 86400"
-    )
-    environment_variables: dict[str, Any] | None = Field(default=None, description="a map of texts")
+    timeout: Number = Field(default=3.0, ge=1, le=86400, description=SECONDS)
+    environment_variables: Environment | None = Field(default=None, description="a map of texts")
     instance_concurrency: Whole = Field(
         default=1, ge=1, le=200, description="a whole number from 1 to 200"
     )
@@ -154,14 +248,59 @@ class Props(Model):
     )
     provision_config: Provision | None = Field(default=None, description="a map with defaultTarget")
     scaling_config: Scaling | None = Field(default=None, description="a map with minInstances")
-    idle_timeout: Number | None = Field(
-        default=None, ge=1, le=86400, description="a number of seconds from 1 to 86400"
-    )
+    idle_timeout: Number | None = Field(default=None, ge=1, le=86400, description=SECONDS)
     triggers: list[Trigger] | None = Field(default=None, description="a list of triggers")
-    initializer: str | None = Field(default=None, description="a text of the form file.function")
+    async_invoke_config: AsyncInvoke | None = Field(
+        default=None, description="a map with maxAsyncRetryAttempts"
+    )
+    custom_runtime_config: CustomRuntime | None = Field(
+        default=None, description="a map of command, args and port"
+    )
+    layers: list[str] | None = Field(default=None, description="a list of the ARNs of layers")
+    nas_config: Annotated[NasConfig | None, Auto] = Field(
+        default=None,
+        description="a map with mountPoints, or auto",
+        json_schema_extra=also({"const": "auto"}),
+    )
+    oss_mount_config: Annotated[OssMountConfig | None, Auto] = Field(
+        default=None,
+        description="a map with mountPoints, or auto",
+        json_schema_extra=also({"const": "auto"}),
+    )
+    initializer: str | None = Field(default=None, description=FILE_FUNCTION)
     initialization_timeout: Number | None = Field(
         default=None, ge=1, le=300, description="a number of seconds from 1 to 300"
     )
+
+    description: Any = told("what the function is for")
+    role: Any = told("the ARN of a role, or auto")
+    internet_access: Any = told("true or false")
+    log_config: Annotated[Any, cloud.LOGS] = told("a map of project and logstore, or auto")
+    vpc_config: Annotated[Any, cloud.VPC] = told(
+        "a map of vpcId, vSwitchIds, securityGroupId, or auto"
+    )
+    vpc_binding: Annotated[Any, cloud.VPC_BINDING] = told("a map with vpcIds")
+    custom_container_config: Annotated[Any, cloud.CUSTOM_CONTAINER] = told("a map with image")
+    custom_dns: Annotated[Any, cloud.CUSTOM_DNS] = told("a map with nameServers", alias="customDNS")
+    custom_domain: Annotated[Any, cloud.CUSTOM_DOMAIN] = told("a map with domainName")
+    gpu_config: Annotated[Any, cloud.GPU] = told("a map of gpuType and gpuMemorySize")
+    tracing_config: Annotated[Any, cloud.TRACING] = told("a map of type and params")
+    polar_fs_config: Annotated[Any, POLAR_FS_CONFIG] = told("a map with mountPoints")
+    juice_fs_config: Any = told("a map with mountPoints")
+    session_affinity: Any = told("NONE, MCP_SSE, MCP_STREAMABLE, HEADER_FIELD or a cookie's kind")
+    session_affinity_config: Annotated[Any, cloud.SESSION_AFFINITY] = told(
+        "a map, or a text of JSON"
+    )
+    instance_isolation_mode: Any = told("SHARE, SESSION_EXCLUSIVE or REQUEST_EXCLUSIVE")
+    enable_long_living: Any = told("true or false")
+    disable_ondemand: Any = told("true or false")
+    micro_sandbox_config: Any = told("a map")
+    tags: Annotated[Any, ListOf(cloud.TAG)] = told("a list of maps of key and value")
+    annotations: Annotated[Any, cloud.ANNOTATIONS] = told("a map with headers")
+    aliases: Any = told("a list of aliases")
+    resource_group_id: Any = told("the id of a resource group")
+    endpoint: Any = told("the address of the API")
+    supplement: Any = told("more, for later releases of the component")
 
 
 class BoxFunction(Model):
@@ -191,31 +330,12 @@ class Box(Model):
     )
     logger_layout: Literal["doc", "runtime"] = Field(default="doc", description="doc or runtime")
     account_id: Annotated[str, Field(pattern=r"^[0-9]{1,20}$")] | None = Field(
-        default=None, coerce_numbers_to_str=True, description="the digits of an account id"
+        default=None,
+        coerce_numbers_to_str=True,
+        description="the digits of an account id",
+        json_schema_extra=also({"type": "integer"}),
     )
     python: str | None = Field(default=None, min_length=1, description="the path of an interpreter")
     functions: dict[str, BoxFunction] = Field(
         default_factory=dict, description="a map of function names"
     )
-
-
-def known_keys(model: type[Model]) -> dict[str, str]:
-    """The keys as the file spells them -> the fields of the model."""
-    return {field.alias or name: name for name, field in model.model_fields.items()}
-
-
-def nested_model(model: type[Model], field: str) -> type[Model] | None:
-    """The model of a field that is itself a map with known keys."""
-    annotation = model.model_fields[field].annotation
-    return None if get_origin(annotation) is dict else _model_in(annotation)
-
-
-def named_model(model: type[Model], field: str) -> type[Model] | None:
-    """The model of the values of a field that is a map of names, such as `functions`."""
-    annotation = model.model_fields[field].annotation
-    return _model_in(annotation) if get_origin(annotation) is dict else None
-
-
-def _model_in(annotation: object) -> type[Model] | None:
-    classes = (each for each in get_args(annotation) if isclass(each))
-    return next((each for each in classes if issubclass(each, Model)), None)

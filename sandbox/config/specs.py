@@ -7,12 +7,12 @@ import re
 from typing import NamedTuple
 
 from sandbox.config import scalars
+from sandbox.config.checks import report_checks
 from sandbox.config.findings import Findings
 from sandbox.config.handlers import find_handler
 from sandbox.config.inputs import Inputs
 from sandbox.config.models import (
     FC2_KEYS,
-    LOCAL_TRIGGERS,
     NAME_PATTERN,
     BoxFunction,
     Hook,
@@ -84,6 +84,7 @@ class _Maker:
             region=props.region,
         )
         self._warn_without_effect()
+        report_checks(self._node, props, self._findings)
         return self._with_instances(spec, own)
 
     def _name(self) -> str:
@@ -241,12 +242,6 @@ class _Maker:
             self._findings.add(
                 "FCB314", concurrency.span, key=phrase("instanceConcurrency above 1")
             )
-        triggers = child(self._node, "triggers")
-        for node in triggers.value if triggers and isinstance(triggers.value, tuple) else ():
-            kind = child(node, "triggerType")
-            if kind is not None and kind.value not in LOCAL_TRIGGERS:
-                what = phrase("a trigger of type {kind}", kind=kind.value)
-                self._findings.add("FCB314", kind, key=what)
 
 
 def _first(*choices: int | None) -> int:

@@ -8,20 +8,21 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from sandbox.config import scalars
-from sandbox.config.findings import Findings, near
-from sandbox.config.models import (
-    ACCEPTED_SILENTLY,
-    WITHOUT_EFFECT,
+from sandbox.config.fields import (
+    Kind,
     Model,
-    Props,
+    Shape,
+    item_model,
     known_keys,
     named_model,
     nested_model,
 )
+from sandbox.config.findings import Findings, close_names, near
+from sandbox.config.models import WITHOUT_EFFECT, Props
 from sandbox.config.source import BROKEN, Broken, Node, node_at
 from sandbox.config.texts import Phrase, phrase
 
-__all__ = ["child", "is_broken", "plain", "shown", "validated"]
+__all__ = ["child", "is_broken", "plain", "report_keys", "shown", "validated"]
 
 MAX_LEVELS = 12
 """Levels that the models look at, and some more. Variables can make trees of any depth."""
@@ -31,7 +32,7 @@ ModelT = TypeVar("ModelT", bound=Model)
 
 def validated(node: Node, model: type[ModelT], prefix: str, findings: Findings) -> ModelT:
     """The model made of `node`. What is wrong is reported and counts as absent."""
-    _report_unknown_keys(node, model, findings)
+    report_keys(node, model, findings)
     data = plain(node)
     if not isinstance(data, dict):
         data = {}
@@ -51,9 +52,10 @@ def _report_wrong(
 ) -> None:
     path = _path_in_file(details["loc"], node)
     at = node_at(node, path)
+    if at.value is None or is_broken(at):  # only as an item of a list; broken ones are reported
+        return
     key = ".".join(filter(None, (prefix, *map(str, path))))
-    expected = _description(model, path)
-    findings.add("FCB312", at, key=key, found=shown(at), expected=phrase(expected))
+    findings.add("FCB312", at, key=key, found=shown(at), expected=_expected(model, path))
 
 
 def _path_in_file(location: tuple[int | str, ...], node: Node) -> tuple[int | str, ...]:
@@ -63,7 +65,7 @@ def _path_in_file(location: tuple[int | str, ...], node: Node) -> tuple[int | st
         value = node.value
         if isinstance(value, dict) and step in value:
             node = value[str(step)].node
-        elif isinstance(value, tuple) and isinstance(step, int):
+        elif isinstance(value, tuple) and isinstance(step, int) and step < len(value):
             node = value[step]
         else:
             break
@@ -71,26 +73,28 @@ def _path_in_file(location: tuple[int | str, ...], node: Node) -> tuple[int | st
     return tuple(path)
 
 
-def _description(model: type[Model], path: tuple[int | str, ...]) -> str:
-    """The description of the field at `path`; what is deeper is described by its map."""
+def _expected(model: type[Model], path: tuple[int | str, ...]) -> Phrase:
+    """The description of the field at `path`; what is deeper is described by its map or list."""
     text = "another value"
-    current: type[Model] | None = model
-    named: type[Model] | None = None
+    current: Kind | None = model
+    inside: Kind | None = None
     for step in path:
-        if named is not None:  # a name, and below it the keys of its model
-            current, named = named, None
+        if inside is not None:  # a name or a number, and below it the keys of its model
+            current, inside = inside, None
             continue
         field = known_keys(current).get(str(step)) if current else None
-        if current is None or field is None:
+        if current is None or isinstance(current, Shape) or field is None:
             break
         text = current.model_fields[field].description or text
-        named = named_model(current, field)
+        inside = named_model(current, field) or item_model(current, field)
         current = nested_model(current, field)
-    return text
+    is_item = path != () and isinstance(path[-1], int)
+    return phrase("an item of {list}", list=phrase(text)) if is_item else phrase(text)
 
 
 def _remove(data: Any, location: tuple[int | str, ...]) -> None:
-    """Takes the value at `location` out, or the smallest part around it that is there."""
+    """Takes the value at `location` out, or the smallest part around it that is there. Of a list
+    it takes all: the numbers of the items that stay must not change."""
     holder, key = None, None
     for step in location:
         if not isinstance(data, dict) or step not in data:
@@ -100,31 +104,42 @@ def _remove(data: Any, location: tuple[int | str, ...]) -> None:
         del holder[key]
 
 
-def _report_unknown_keys(node: Node, model: type[Model], findings: Findings) -> None:
+# --- keys -------------------------------------------------------------------------------------
+
+
+def report_keys(node: Node, kind: Kind, findings: Findings) -> None:
+    """Unknown keys, and those without effect."""
     if not isinstance(node.value, dict):
         return
-    known = known_keys(model)
+    known = known_keys(kind)
     for key, entry in node.value.items():
-        if key in known:
-            _report_unknown_below(entry.node, model, known[key], findings)
-        elif model is Props and key in WITHOUT_EFFECT:
+        if kind is Props and key in WITHOUT_EFFECT and _says_something(entry.node):
             findings.add("FCB314", entry.key, key=key)
-        elif model.model_config.get("extra") != "allow" and not _is_silent(model, key):
-            names = [*known, *(ACCEPTED_SILENTLY if model is Props else ())]
-            findings.add("FCB306", entry.key, key=key, advice=near(key, names))
+        if key in known:
+            _report_keys_below(entry.node, kind, known[key], findings)
+        elif not isinstance(kind, Shape) or close_names(key, known):
+            findings.add("FCB306", entry.key, key=key, advice=near(key, known))
 
 
-def _report_unknown_below(node: Node, model: type[Model], field: str, findings: Findings) -> None:
-    inner, named = nested_model(model, field), named_model(model, field)
+def _report_keys_below(node: Node, kind: Kind, field: str, findings: Findings) -> None:
+    inner, value = nested_model(kind, field), node.value
     if inner is not None:
-        _report_unknown_keys(node, inner, findings)
-    if named is not None and isinstance(node.value, dict):
-        for entry in node.value.values():
-            _report_unknown_keys(entry.node, named, findings)
+        report_keys(node, inner, findings)
+    named, item = named_model(kind, field), item_model(kind, field)
+    if named is not None and isinstance(value, dict):
+        for entry in value.values():
+            report_keys(entry.node, named, findings)
+    if item is not None and isinstance(value, tuple):
+        for each in value:
+            report_keys(each, item, findings)
 
 
-def _is_silent(model: type[Model], key: str) -> bool:
-    return model is Props and key in ACCEPTED_SILENTLY
+def _says_something(node: Node) -> bool:
+    """A null, `false`, or what is empty asks for nothing, so that nothing is missing."""
+    return node.value not in (None, False, "", {}, ())
+
+
+# --- values -----------------------------------------------------------------------------------
 
 
 def plain(node: Node, levels: int = MAX_LEVELS) -> Any:
