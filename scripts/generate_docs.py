@@ -21,6 +21,7 @@ if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
 
 from sandbox.config import models  # noqa: E402 - the path comes first
+from sandbox.config.triggers import HttpConfig, TimerConfig  # noqa: E402
 from sandbox.core.lifecycle import render_table  # noqa: E402
 
 FILES = ("docs/architecture.md", "docs/configuration.md")
@@ -56,7 +57,11 @@ PARTS: dict[str, Callable[[], str]] = {
     "lifecycle-table": render_table,
     "box-keys": lambda: keys_table(models.Box, skip=frozenset(("functions",))),
     "box-function-keys": lambda: keys_table(models.BoxFunction),
-    "props": lambda: keys_table(models.Props, skip=models.FC2_KEYS),
+    "props": lambda: keys_table(
+        models.Props, skip=models.FC2_KEYS | models.ACCEPTED_SILENTLY | models.WITHOUT_EFFECT
+    ),
+    "http-trigger": lambda: keys_table(HttpConfig),
+    "timer-trigger": lambda: keys_table(TimerConfig),
     "props-silent": lambda: names(models.ACCEPTED_SILENTLY),
     "props-without-effect": lambda: names(models.WITHOUT_EFFECT),
 }
