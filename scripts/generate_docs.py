@@ -17,10 +17,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-if str(ROOT) not in sys.path:
-    sys.path.insert(0, str(ROOT))
+for place in (ROOT / "scripts", ROOT):
+    if str(place) not in sys.path:
+        sys.path.insert(0, str(place))
 
-from sandbox.config import models  # noqa: E402 - the path comes first
+from compare import deliberate  # noqa: E402 - the path comes first
+
+from sandbox.config import models  # noqa: E402
 from sandbox.config.triggers import HttpConfig, TimerConfig  # noqa: E402
 from sandbox.core.lifecycle import render_table  # noqa: E402
 
@@ -64,6 +67,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "timer-trigger": lambda: keys_table(TimerConfig),
     "props-silent": lambda: names(models.ACCEPTED_SILENTLY),
     "props-without-effect": lambda: names(models.WITHOUT_EFFECT),
+    "deliberate-differences": deliberate.table,
 }
 
 
