@@ -113,7 +113,7 @@ class _Dumper(yaml.SafeDumper):
     def resolve(self, kind: Any, value: Any, implicit: Any) -> Any:
         if kind is yaml.ScalarNode and implicit == (True, False):
             return _tag_of(value)
-        return super().resolve(kind, value, implicit)
+        return _YAML_1_1.resolve(kind, value, implicit)
 
     def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
         super().increase_indent(flow, False)

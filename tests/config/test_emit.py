@@ -105,7 +105,7 @@ def test_not_a_number() -> None:
 
     assert node is not None
     assert isinstance(node.value, dict)
-    assert math.isnan(node.value["a"].node.value)  # type: ignore[arg-type]
+    assert math.isnan(node.value["a"].node.value)
 
 
 def test_shared_nodes_are_written_out() -> None:
