@@ -1,0 +1,115 @@
+"""`fcbox config convert`: a file of FC 2.0, written in the form of 3.0.
+
+The text goes to stdout or to a file, and the findings to stderr. Variables stay variables: only
+their spelling changes.
+"""
+
+import os
+import shutil
+
+from sandbox.cli import exits, talk
+from sandbox.config import ConfigMissing, render
+from sandbox.config.conversion import EDITION, converted, is_fc2
+from sandbox.config.document import MAX_FILE_BYTES
+from sandbox.config.emit import yaml_text
+from sandbox.config.files import Files, find_file
+from sandbox.config.findings import Findings, RefusedError
+from sandbox.config.inputs import Inputs
+from sandbox.config.source import Node
+from sandbox.config.texts import language_of
+from sandbox.config.validation import child
+
+__all__ = ["convert"]
+
+TOLD_BY_OTHERS = "FCB330"
+"""The note that leads to this command."""
+
+
+def convert(path: str | None, output: str | None = None, *, overwrite: bool = False) -> int:
+    """Writes the 3.0 form of the file at `path`; gives the exit code."""
+    if output is not None and not overwrite and os.path.lexists(output):
+        talk.error(f"already there: {output}", "--force overwrites it")
+        return exits.USAGE
+    inputs = Inputs()
+    try:
+        found = find_file(path, os.getcwd(), inputs)
+    except ConfigMissing as missing:
+        talk.error(f"no configuration: {missing.path}", missing.hint)
+        return exits.CONFIG_MISSING
+    findings = Findings(language_of(os.environ))
+    text = _converted(found, inputs, findings)
+    _show(findings, found)
+    return exits.CONFIG_INVALID if text is None else _write(text, output)
+
+
+def _converted(path: str, inputs: Inputs, findings: Findings) -> bytes | None:
+    """The text in the form of 3.0; None, and findings, when there is none."""
+    files = Files(path, os.getcwd(), {}, inputs, findings)
+    try:
+        root = files.tree(path)
+        files.report_values()
+        if root is None or _errors(findings):
+            return None
+        if not is_fc2(root):
+            what = "already 3.0" if _edition(root) == EDITION else "no FC 2.0 file"
+            talk.say(f"{files.shown(path)} is {what}: left as it is")
+            return inputs.read(path, MAX_FILE_BYTES)
+        text = yaml_text(converted(root, findings))
+    except RefusedError as refusal:
+        findings.close(refusal)
+    if _errors(findings):
+        return None
+    talk.say("comments are not carried over")
+    return text.encode()
+
+
+def _edition(root: Node) -> object:
+    edition = child(root, "edition")
+    return edition.value if edition else None
+
+
+def _errors(findings: Findings) -> bool:
+    return any(each.severity == "error" for each in findings.items)
+
+
+def _show(findings: Findings, path: str) -> None:
+    has_color = talk.has_color(2, os.environ)
+    for each in sorted(findings.items, key=lambda each: (each.line, each.column)):
+        if each.code == TOLD_BY_OTHERS:
+            continue
+        placed = each if each.file else each._replace(file=path)
+        talk.say(render(placed, has_color, findings.language) + "\n")
+
+
+def _write(text: bytes, output: str | None) -> int:
+    try:
+        if output is None:
+            _write_all(1, text)
+        else:
+            _replace(os.path.realpath(output), text)
+    except OSError as exc:
+        talk.error(f"cannot write {output or 'stdout'}: {exc.strerror}")
+        return exits.USAGE
+    return 0
+
+
+def _write_all(fd: int, text: bytes) -> None:
+    """To the descriptor: a buffer that cannot be written spoils the exit."""
+    rest = memoryview(text)
+    while rest:
+        rest = rest[os.write(fd, rest) :]
+
+
+def _replace(path: str, text: bytes) -> None:
+    """All of the text or none: with --force this may be the only copy of the user's file."""
+    temporary = f"{path}.{os.getpid()}"
+    try:
+        with open(temporary, "xb") as file:
+            file.write(text)
+        if os.path.exists(path):
+            shutil.copymode(path, temporary)
+        os.replace(temporary, path)
+    except OSError:
+        if os.path.lexists(temporary):
+            os.unlink(temporary)
+        raise
