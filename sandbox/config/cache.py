@@ -19,9 +19,9 @@ from typing import Any
 
 from sandbox.config.diagnostics import Diagnostic, Place
 from sandbox.config.inputs import Inputs, fingerprint
-from sandbox.config.result import Config
+from sandbox.config.result import Choice, Config
 from sandbox.config.texts import language_of
-from sandbox.core.spec import BoxSettings, Callback, FunctionSpec
+from sandbox.core.spec import BoxSettings, Callback, FunctionSpec, Mount
 from sandbox.version import __version__
 
 __all__ = ["cached_load"]
@@ -41,18 +41,22 @@ def cached_load(
     state_dir: str,
     select: Sequence[str] = (),
     python: str | None = None,
+    env: str | None = None,
+    values: Mapping[str, str] = {},
 ) -> Config:
     """Like `load`, from the record under `state_dir` when nothing has changed since."""
     directory = os.path.join(state_dir, "cache")
     variables = [environ.get(name) for name in _INTERPRETER_VARIABLES]
     question = [path, cwd, variables, language_of(environ)]
-    record = os.path.join(directory, _key([*question, list(select), python]) + ".json")
+    asked = [list(select), python, env, sorted(values.items())]
+    record = os.path.join(directory, _key([*question, *asked]) + ".json")
     config = _read(record)
     if config is not None:
         return config
     from sandbox.config.compile import load_recorded
 
-    loaded = load_recorded(path, cwd=cwd, environ=environ, select=select, python=python)
+    choice = Choice(tuple(select), python, env, values)
+    loaded = load_recorded(path, cwd=cwd, environ=environ, choice=choice)
     if loaded.config.ok and loaded.inputs.settled and not loaded.drew_on_environment:
         _write(record, loaded.config, loaded.inputs)
     return loaded.config
@@ -116,7 +120,11 @@ def _diagnostic(data: dict[str, Any]) -> Diagnostic:
 
 def _spec(data: dict[str, Any]) -> FunctionSpec:
     hooks = {name: data[name] and Callback(**data[name]) for name in ("initializer", "pre_stop")}
-    return FunctionSpec(**{**data, **hooks})
+    places = {
+        "layers": tuple(data["layers"]),
+        "mounts": tuple(Mount(*each) for each in data["mounts"]),
+    }
+    return FunctionSpec(**{**data, **hooks, **places})
 
 
 # --- writing ----------------------------------------------------------------------------------

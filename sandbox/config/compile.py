@@ -10,34 +10,37 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from sandbox.config.document import MAX_FILE_BYTES, parse
+from sandbox.config.conversion import converted, is_fc2
 from sandbox.config.dotenv import Environment
+from sandbox.config.files import Files, find_file
 from sandbox.config.findings import Findings, RefusedError, near
 from sandbox.config.functions import Surroundings
-from sandbox.config.inputs import EXISTENCE, Inputs
+from sandbox.config.inputs import Inputs
 from sandbox.config.interpreters import Interpreter, InterpreterMissingError, find_interpreter
 from sandbox.config.models import Box
-from sandbox.config.resources import chosen_resources, is_fc2, report_top_level
-from sandbox.config.result import Config, ConfigMissing
+from sandbox.config.mounts import MountTable
+from sandbox.config.project import Parts, Project, read_parts
+from sandbox.config.resources import chosen_resources, report_top_level
+from sandbox.config.result import Choice, Config
 from sandbox.config.source import Node
 from sandbox.config.specs import Resource, make_spec
-from sandbox.config.templates import with_templates
 from sandbox.config.texts import language_of
 from sandbox.config.validation import child, validated
-from sandbox.config.variables import Variables
 from sandbox.core.spec import BoxSettings, FunctionSpec
 
 __all__ = ["Loaded", "load", "load_recorded"]
 
-FILE_NAMES = ("s.yaml", "s.yml")
+RESOLVED_KEYS = ("vars", "access", "template")
+"""Resolved whether or not anything refers to them: the official tool refuses a file for it."""
 
 
 class Loaded(NamedTuple):
-    """A Config, and what the cache has to know of its making."""
+    """A Config, and what the cache and `fcbox config show` have to know of its making."""
 
     config: Config
     inputs: Inputs
     drew_on_environment: bool
+    resources: tuple[Resource, ...]
 
 
 def load(
@@ -47,116 +50,99 @@ def load(
     environ: Mapping[str, str],
     select: Sequence[str] = (),
     python: str | None = None,
+    env: str | None = None,
+    values: Mapping[str, str] = {},
 ) -> Config:
     """Loads the s.yaml at `path`, or the one in `cwd`.
 
-    `select` names resources or functions; `python` is the interpreter to use for all of them.
+    `select` names resources or functions; `python` is the interpreter to use for all of them;
+    `env` names an environment of env.yaml; `values` fill the placeholders of a template.
     Raises ConfigMissing when there is no file; all other trouble is in `Config.diagnostics`.
     """
-    return load_recorded(path, cwd=cwd, environ=environ, select=select, python=python).config
+    choice = Choice(tuple(select), python, env, values)
+    return load_recorded(path, cwd=cwd, environ=environ, choice=choice).config
 
 
 def load_recorded(
-    path: str | None,
-    *,
-    cwd: str,
-    environ: Mapping[str, str],
-    select: Sequence[str],
-    python: str | None,
+    path: str | None, *, cwd: str, environ: Mapping[str, str], choice: Choice
 ) -> Loaded:
     inputs = Inputs()
-    file = _find_file(path, cwd, inputs)
-    loading = _Loading(file, cwd, environ, inputs)
+    file = find_file(path, cwd, inputs)
+    loading = _Loading(file, cwd, environ, choice, inputs)
     try:
-        loading.run(select, python)
+        loading.run()
     except RefusedError as refusal:
         loading.findings.close(refusal)
-    return Loaded(loading.config(), inputs, loading.environment.consulted)
-
-
-def _find_file(path: str | None, cwd: str, inputs: Inputs) -> str:
-    """The absolute path of the file. A directory stands for the file in it."""
-    given = os.path.normpath(os.path.join(cwd, path or "."))
-    if inputs.note(given, EXISTENCE) is None:
-        raise ConfigMissing(given, "check the path, or leave it out to use ./s.yaml")
-    if not inputs.is_directory(given):
-        return given
-    for name in FILE_NAMES:
-        found = os.path.join(given, name)
-        if inputs.note(found, EXISTENCE) is not None:
-            return found
-    raise ConfigMissing(
-        os.path.join(given, FILE_NAMES[0]),
-        "go to the directory of your s.yaml, or give its path",
-    )
+    return loading.loaded()
 
 
 class _Loading:
     """The making of one Config."""
 
-    def __init__(self, path: str, cwd: str, environ: Mapping[str, str], inputs: Inputs) -> None:
+    def __init__(
+        self, path: str, cwd: str, environ: Mapping[str, str], choice: Choice, inputs: Inputs
+    ) -> None:
         self.findings = Findings(language_of(environ))
-        self.environment = Environment(environ, (), inputs)
-        self._path = path
-        self._directory = os.path.dirname(path)
+        self._files = Files(path, cwd, choice.values, inputs, self.findings)
+        self._environment = Environment(environ, (), inputs)
         self._environ = environ
+        self._choice = choice
         self._inputs = inputs
-        inside = path.startswith(os.path.join(cwd, ""))
-        self._shown_path = os.path.relpath(path, cwd) if inside else path
         self._box_node: Node | None = None
+        self._resources: tuple[Resource, ...] = ()
         self._specs: tuple[FunctionSpec, ...] = ()
         self._settings = BoxSettings()
 
-    def config(self) -> Config:
+    def loaded(self) -> Loaded:
+        path, shown = self._files.path, self._files.shown(self._files.path)
         diagnostics = tuple(
-            each if each.file else each._replace(file=self._shown_path)
+            each if each.file else each._replace(file=shown)
             for each in sorted(self.findings.items, key=lambda each: (each.line, each.column))
         )
-        return Config(self._path, self._specs, self._settings, diagnostics)
+        config = Config(path, self._specs, self._settings, diagnostics)
+        return Loaded(config, self._inputs, self._environment.consulted, self._resources)
 
-    def run(self, select: Sequence[str], python: str | None) -> None:
-        root = self._read()
-        if root is None or is_fc2(root, self.findings):
+    def run(self) -> None:
+        parts = self._read()
+        if parts is None:
             return
-        report_top_level(root, self.findings)
-        root = with_templates(root, self.findings)
-        variables = self._variables(root)
-        for key in ("vars", "access"):
-            self._resolve_all(variables, child(root, key))
-        box = self._box(root, variables)
-        resources = chosen_resources(root, variables, select, self.findings)
+        report_top_level(parts.root, self.findings)
+        project = Project(parts, self._surroundings(parts.root))
+        for key in RESOLVED_KEYS:
+            project.common(key)
+        box = self._box(project)
+        select = self._choice.select
+        resources = chosen_resources(project, select, self.findings)
         specs = self._make_specs(resources, box)
         if not select:
             _report_unknown_functions(self._box_node, box, specs, self.findings)
         _report_same_names(resources, specs, self.findings)
-        self._specs = self._with_interpreters(resources, specs, box, python)
+        self._resources = tuple(resources)
+        self._specs = self._with_interpreters(resources, specs, box)
 
-    def _read(self) -> Node | None:
-        data = self._inputs.read(self._path, MAX_FILE_BYTES)
-        if data is None:
-            self.findings.add("FCB118", None)
+    def _read(self) -> Parts | None:
+        main = self._files.tree(self._files.path)
+        if main is None:
             return None
-        return parse(data, self._shown_path, self.findings, self._directory)
+        if is_fc2(main):
+            main = converted(main, self.findings)
+        parts = read_parts(main, self._files, self._choice.env, self.findings)
+        self._files.report_values()
+        return parts
 
-    def _variables(self, root: Node) -> Variables:
+    def _surroundings(self, root: Node) -> Surroundings:
         """The account id is read before there are variables: they may ask for it."""
         account_id = child(child(root, "fcbox"), "accountId")
-        directories = (*_code_directories(root, self._directory), self._directory)
-        self.environment = Environment(self._environ, directories, self._inputs)
+        directory = self._files.directory
+        directories = (*_code_directories(root, directory), directory)
+        self._environment = Environment(self._environ, directories, self._inputs)
         text = str(account_id.value) if account_id and _is_literal(account_id) else ""
-        around = Surroundings(text, self.environment, self._inputs, self.findings)
-        return Variables(root, around)
+        return Surroundings(text, self._environment, self._inputs, self.findings)
 
-    def _resolve_all(self, variables: Variables, node: Node | None) -> None:
-        """Also what nothing refers to: the official tool refuses a file for it."""
-        if node is not None:
-            variables.resolve(node)
-
-    def _box(self, root: Node, variables: Variables) -> Box:
-        node = child(root, "fcbox")
-        if node is None:
+    def _box(self, project: Project) -> Box:
+        self._box_node = project.common("fcbox")
+        if self._box_node is None:
             return Box()
-        self._box_node = variables.resolve(node)
         box = validated(self._box_node, Box, "fcbox", self.findings)
         self._settings = BoxSettings(
             box.port, box.spares, box.grace, box.dump_grace, box.logger_layout
@@ -165,12 +151,17 @@ class _Loading:
 
     def _make_specs(self, resources: Sequence[Resource], box: Box) -> list[FunctionSpec]:
         specs = []
+        node = child(self._box_node, "mounts")
+        table = MountTable(node, self._files.directory, self._inputs, self.findings)
         for resource in resources:
             with self.findings.inside(resource.key_at, resource.region):
                 spec = make_spec(
-                    resource, box.functions, self._directory, self._inputs, self.findings
+                    resource, box.functions, self._files.directory, self._inputs, self.findings
                 )
+                spec = table.applied(spec, resource.props)
             specs.append(spec._replace(account_id=box.account_id or spec.account_id))
+        if not self._choice.select:
+            table.report_unused()
         return specs
 
     def _with_interpreters(
@@ -178,10 +169,9 @@ class _Loading:
         resources: Sequence[Resource],
         specs: Sequence[FunctionSpec],
         box: Box,
-        python: str | None,
     ) -> tuple[FunctionSpec, ...]:
         """What failed a check has a finding, and the whole Config is not `ok` then."""
-        explicit = python or _from_directory(box.python, self._directory)
+        explicit = self._choice.python or _from_directory(box.python, self._files.directory)
         found: dict[str, Interpreter | None] = {}
         for resource, spec in zip(resources, specs, strict=True):
             if spec.runtime and spec.runtime not in found:

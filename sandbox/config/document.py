@@ -263,7 +263,7 @@ class _Composer:
         """The key's text, or None (and a finding) when it is not a scalar."""
         node = self._node(event, depth + 1)
         if isinstance(event, yaml.ScalarEvent):
-            return text if isinstance(text := node.value, str) else str(event.value)
+            return _key_text(node.value)
         if isinstance(node.value, str):  # an alias of a text
             return node.value
         self._findings.add("FCB114", self._span(event))
@@ -287,3 +287,10 @@ class _Composer:
                         entries.setdefault(key, entry)
                 else:
                     self._findings.add("FCB116", each.span)
+
+
+def _key_text(value: object) -> str:
+    """A key as JavaScript makes a property name of it: `TRUE` is `true`, and `1.50` is `1.5`."""
+    if isinstance(value, str | int | float):
+        return scalars.js_text(value)
+    return "null"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from io import StringIO
 
@@ -12,12 +13,45 @@ from sandbox.config.inputs import Inputs
 __all__ = ["Environment", "parse_dotenv"]
 
 MAX_DOTENV_BYTES = 1 << 18
+MAX_EXPANSIONS = 8
+"""References within what references stand for."""
+
+_REFERENCE = re.compile(
+    r"(?P<escaped>\\\$)|\$\{?(?P<name>[A-Za-z_]\w*)(?::-(?P<default>[^}]*))?\}?"
+)
 
 
-def parse_dotenv(text: str) -> dict[str, str]:
-    """The `NAME=value` lines. A line that is none is passed over, as the official tool does."""
+def parse_dotenv(text: str, known: Mapping[str, str] = {}) -> dict[str, str]:
+    """The `NAME=value` lines. A line that is none is passed over, as the official tool does.
+
+    `$A`, `${A}` and `${A:-default}` in a value, however it is quoted, stand for what `known` has
+    under that name, then for what the same text has; `\\$` is a dollar sign. python-dotenv expands
+    other forms than the official tool, so this is done here.
+    """
     bindings = parse_stream(StringIO(text))
-    return {each.key: each.value for each in bindings if each.key and each.value is not None}
+    found = {each.key: each.value for each in bindings if each.key and each.value is not None}
+    expansion = _Expansion({**found, **known})
+    return {name: expansion.of(value) for name, value in found.items()}
+
+
+class _Expansion:
+    """Expands values. What refers to itself, or grows without end, comes to nothing there."""
+
+    def __init__(self, values: Mapping[str, str]) -> None:
+        self._values = values
+        self._left = MAX_DOTENV_BYTES
+
+    def of(self, text: str, depth: int = MAX_EXPANSIONS) -> str:
+        if "$" not in text:
+            return text
+        return _REFERENCE.sub(lambda match: self._value(match, depth), text)
+
+    def _value(self, match: re.Match[str], depth: int) -> str:
+        if match["escaped"]:
+            return "$"
+        value = self._values.get(match["name"]) or match["default"] or ""
+        self._left -= len(value) + 1
+        return self.of(value, depth - 1) if depth and self._left > 0 else ""
 
 
 class Environment:
@@ -49,6 +83,7 @@ class Environment:
         for directory in self._directories:
             data = self._inputs.read(f"{directory}/.env", MAX_DOTENV_BYTES)
             text = data[:MAX_DOTENV_BYTES].decode("utf-8-sig", "replace") if data else ""
-            for name, value in parse_dotenv(text).items():
+            known = {**values, **self._environ}
+            for name, value in parse_dotenv(text, known).items():
                 values.setdefault(name, value)
         return values

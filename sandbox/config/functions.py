@@ -75,7 +75,11 @@ class FunctionCall(NamedTuple):
         raise CallError("FCB207", problem=phrase("the argument must be a text"))
 
     def path(self) -> str:
-        return os.path.normpath(os.path.join(self.at.source.directory, self.text()))
+        """The path from the file's directory. A slash at its end stays, since `path('./')` may be
+        followed by a name: `${path('./')}src`."""
+        text = self.text()
+        path = os.path.normpath(os.path.join(self.at.source.directory, text))
+        return path + "/" if text.endswith("/") and path != "/" else path
 
 
 def _env(call: FunctionCall) -> Value:

@@ -3,11 +3,13 @@
     template   = { text | "${" expression "}" }
     expression = reference | call
     reference  = name { "." segment }
-    call       = name "(" [ argument { "," argument } ] ")" { "." segment }
+    call       = name "(" ( bare text | [ argument { "," argument } ] ) ")" { part }
+    part       = "." segment | "[" number | quoted text "]"
     argument   = quoted text | number | call | reference | bare word
 
-A `${` with no `}` after it is text, as for the official tool. What stands in braces and does not
-fit the grammar is a GrammarError, with a hint where the intention can be guessed.
+A bare text, as in `file(./f.txt)`, is one that cannot be a reference. A `${` with no `}` after it
+is text, as for the official tool. What stands in braces and does not fit the grammar is a
+GrammarError, with a hint where the intention can be guessed.
 """
 
 from __future__ import annotations
@@ -26,7 +28,12 @@ _NAME = re.compile(r"[^\W\d][\w-]*")
 _SEGMENT = re.compile(r"[\w$-]+")
 _NUMBER = re.compile(r"-?\d+(\.\d+)?(?=\s*[,)])")
 _QUOTED = re.compile(r"""'([^']*)'|"([^"]*)\"""")
+_BARE = re.compile(r"([\w./~@:-]+)(?=\s*\))")
+_BRACKETS = re.compile(r"""\[(?:(\d+)|'([^']*)'|"([^"]*)")\]""")
 _BLANKS = re.compile(r"\s*")
+
+ROOTS = ("vars", "this", "that", "resources", "components")
+"""What a reference begins with."""
 
 _NO_OPERATORS = phrase("the official tool has no operators; env('X', 'default') gives a default")
 
@@ -102,10 +109,16 @@ class _Parser:
         self.position = position
 
     def expression(self) -> Call | Reference:
+        start = self.position
         root = self._operand(0)
         self._skip_blanks()
+        written = self._text[start : self.position]
         if not self._take("}"):
             raise self._unexpected()
+        if isinstance(root, Reference) and written != written.strip():
+            name = ".".join(root.path)
+            hint = phrase("write ${{{name}}}: blanks are not ignored here", name=name)
+            raise GrammarError(phrase("blanks around a name"), start, hint)
         return root
 
     def _operand(self, depth: int) -> Call | Reference:
@@ -118,22 +131,35 @@ class _Parser:
         if depth >= MAX_CALL_DEPTH:
             problem = phrase("more than {limit} calls in each other", limit=MAX_CALL_DEPTH)
             raise GrammarError(problem, self.position)
-        return Call(name, self._arguments(depth + 1), self._tail())
+        return Call(name, self._arguments(depth + 1), self._tail(after_call=True))
 
-    def _tail(self) -> tuple[str, ...]:
+    def _tail(self, after_call: bool = False) -> tuple[str, ...]:
+        """Brackets may follow a call only, as for the official tool."""
         segments = []
-        while self._take("."):
-            segment = self._match(_SEGMENT)
-            if segment is None:
-                raise self._unexpected()
-            segments.append(segment)
-        return tuple(segments)
+        while True:
+            brackets = _BRACKETS.match(self._text, self.position) if after_call else None
+            if brackets:
+                self.position = brackets.end()
+                segments.append(next(each for each in brackets.groups() if each is not None))
+            elif not self._take("."):
+                return tuple(segments)
+            else:
+                segments.append(self._segment())
+
+    def _segment(self) -> str:
+        segment = self._match(_SEGMENT)
+        if segment is None:
+            raise self._unexpected()
+        return segment
 
     def _arguments(self, depth: int) -> tuple[Argument, ...]:
         arguments: list[Argument] = []
         self._skip_blanks()
         if self._take(")"):
             return ()
+        bare = self._bare()
+        if bare is not None:
+            return (bare,)
         while True:
             arguments.append(self._argument(depth))
             self._skip_blanks()
@@ -141,6 +167,18 @@ class _Parser:
                 return tuple(arguments)
             if not self._take(","):
                 raise self._unexpected()
+
+    def _bare(self) -> Literal | None:
+        """The only argument of a call, without quotes, and its closing bracket."""
+        match = _BARE.match(self._text, self.position)
+        if match is None or _NUMBER.match(self._text, self.position):
+            return None
+        if match[1].partition(".")[0] in ROOTS and "." in match[1]:
+            return None
+        self.position = match.end()
+        self._skip_blanks()
+        self._take(")")
+        return Literal(match[1])
 
     def _argument(self, depth: int) -> Argument:
         self._skip_blanks()

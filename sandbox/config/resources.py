@@ -7,13 +7,13 @@ from typing import NamedTuple
 
 from sandbox.config.findings import Findings, close_names, near
 from sandbox.config.interpreters import RUNTIMES
-from sandbox.config.source import Entry, Node, Span
+from sandbox.config.project import Project
+from sandbox.config.source import Entry, Node
 from sandbox.config.specs import Resource
 from sandbox.config.texts import Phrase, phrase
 from sandbox.config.validation import child, is_broken, shown
-from sandbox.config.variables import Variables
 
-__all__ = ["chosen_resources", "is_fc2", "report_top_level"]
+__all__ = ["chosen_resources", "report_top_level"]
 
 EDITION = "3.0.0"
 TOP_LEVEL_KEYS = (
@@ -21,14 +21,15 @@ TOP_LEVEL_KEYS = (
     "actions", "fcbox",
 )  # fmt: skip
 MAX_COMMANDS_SHOWN = 3
+FUNCTION_PROPS = ("functionName", "runtime", "handler")
+"""What makes a function of a resource whose component is not known."""
 
 
 class _Candidate(NamedTuple):
     """One entry of `resources`, with the parts that decide what becomes of it."""
 
     key: str
-    key_at: Span
-    node: Node
+    entry: Entry
     function_name: Node | None
     runtime: Node | None
 
@@ -40,20 +41,6 @@ class _Candidate(NamedTuple):
 # --- the top level ----------------------------------------------------------------------------
 
 
-def is_fc2(root: Node, findings: Findings) -> bool:
-    """True (and a finding) for a file of FC 2.0, whose structure is another one."""
-    edition = child(root, "edition")
-    old = edition is not None and edition.value == "1.0.0"
-    services = child(root, "services")
-    if not old and (edition is not None or services is None):
-        return False
-    at = edition or services or root
-    findings.add(
-        "FCB302", at.span, found="edition 1.0.0" if old else phrase("services, no edition")
-    )
-    return True
-
-
 def report_top_level(root: Node, findings: Findings) -> None:
     if not isinstance(root.value, dict):
         findings.add("FCB300", root)
@@ -62,8 +49,6 @@ def report_top_level(root: Node, findings: Findings) -> None:
     for key, entry in root.value.items():
         if key not in TOP_LEVEL_KEYS and close_names(key, TOP_LEVEL_KEYS):
             findings.add("FCB306", entry.key, key=key, advice=near(key, TOP_LEVEL_KEYS))
-    if "extend" in root.value:
-        findings.add("FCB308", root.value["extend"].key, key=phrase("a base file (`extend`)"))
     resources = child(root, "resources")
     if resources is None or not isinstance(resources.value, dict):
         at = resources or root
@@ -117,73 +102,59 @@ def _commands(actions: Node) -> Iterator[str]:
 # --- resources --------------------------------------------------------------------------------
 
 
-def chosen_resources(
-    root: Node, variables: Variables, select: Sequence[str], findings: Findings
-) -> list[Resource]:
+def chosen_resources(project: Project, select: Sequence[str], findings: Findings) -> list[Resource]:
     """The Python functions that are selected (all of them without a selection)."""
     before = len(findings.items)
-    candidates = list(_candidates(root, variables, findings))
+    candidates = list(_candidates(project, findings))
     if select:
         candidates = _selected(candidates, select, findings)
     resources = [
-        _resource(each, variables, findings)
+        _resource(each, project, findings)
         for each in candidates
         if _runs_here(each, select, findings)
     ]
     if not resources and all(each.severity != "error" for each in findings.items[before:]):
         advice = phrase("runtimes that run here: {names}", names=", ".join(RUNTIMES))
-        findings.add("FCB304", child(root, "resources") or root, advice=advice)
+        findings.add("FCB304", child(project.root, "resources") or project.root, advice=advice)
     return resources
 
 
-def _resource(candidate: _Candidate, variables: Variables, findings: Findings) -> Resource:
-    key, key_at, node = candidate.key, candidate.key_at, candidate.node
-    with findings.inside(key_at, node.span):
-        return Resource(key, key_at, node.span, variables.resolve(_props(node), key))
+def _resource(candidate: _Candidate, project: Project, findings: Findings) -> Resource:
+    key, entry = candidate.key, candidate.entry
+    with findings.inside(entry.key, entry.node.span):
+        props = project.resolved(key, "props") or entry.node._replace(value={}, weight=1)
+        return Resource(key, entry.key, entry.node.span, props)
 
 
-def _props(resource: Node) -> Node:
-    return child(resource, "props") or resource._replace(value={}, weight=1)
-
-
-def _candidates(root: Node, variables: Variables, findings: Findings) -> Iterator[_Candidate]:
-    resources = child(root, "resources")
-    entries = resources.value if resources and isinstance(resources.value, dict) else {}
-    for key, entry in entries.items():
+def _candidates(project: Project, findings: Findings) -> Iterator[_Candidate]:
+    for key, entry in project.resources().items():
         if "." in key:
             findings.add("FCB305", entry.key, name=key)
-        elif _is_function(key, entry, variables, findings):
+        elif _is_function(key, entry, project, findings):
             name, runtime = (
-                _resolved_prop(entry.node, prop, key, variables)
-                for prop in ("functionName", "runtime")
+                project.resolved(key, "props", prop) for prop in ("functionName", "runtime")
             )
-            yield _Candidate(key, entry.key, entry.node, name, runtime)
+            yield _Candidate(key, entry, name, runtime)
 
 
-def _resolved_prop(resource: Node, prop: str, key: str, variables: Variables) -> Node | None:
-    node = child(child(resource, "props"), prop)
-    return node and variables.resolve(node, key)
-
-
-def _is_function(key: str, entry: Entry, variables: Variables, findings: Findings) -> bool:
+def _is_function(key: str, entry: Entry, project: Project, findings: Findings) -> bool:
     """Whether the resource is an fc3 function; if not, that is told."""
-    component = child(entry.node, "component")
-    if not isinstance(entry.node.value, dict) or component is None:
-        findings.add(
-            "FCB311", entry.key, name=key, key="component", advice=phrase("write component: fc3")
-        )
+    component = project.resolved(key, "component")
+    if component is None:
+        advice = phrase("write component: fc3")
+        findings.add("FCB311", entry.key, name=key, key="component", advice=advice)
         return False
-    value = variables.resolve(component, key).value
+    value = component.value
     name = value.partition("@")[0] if isinstance(value, str) else ""
     if name in ("fc3", "devsapp/fc3"):
         return True
     if name in ("fc", "devsapp/fc"):
-        findings.add("FCB302", component, found=f"component {name}")
+        findings.add("FCB302", component, component=name)
         return False
-    if all(child(_props(entry.node), prop) for prop in ("functionName", "runtime", "handler")):
+    if all(project.resolved(key, "props", prop) for prop in FUNCTION_PROPS):
         findings.add("FCB310", component, component=value)
         return True
-    if not is_broken(variables.resolve(component, key)):
+    if not is_broken(component):
         findings.add("FCB309", component, name=key, component=shown(component))
     return False
 
@@ -201,7 +172,7 @@ def _selected(
 def _runs_here(candidate: _Candidate, select: Sequence[str], findings: Findings) -> bool:
     runtime = candidate.runtime
     if runtime is None:
-        findings.add("FCB311", candidate.key_at, name=candidate.key, key="runtime",
+        findings.add("FCB311", candidate.entry.key, name=candidate.key, key="runtime",
                      advice=phrase("for example runtime: python3.10"))  # fmt: skip
         return True  # so that all else that is wrong with it is found as well
     if not isinstance(runtime.value, str) or runtime.value in RUNTIMES:

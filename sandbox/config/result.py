@@ -1,11 +1,23 @@
 """What loading gives: a Config, or ConfigMissing when there is no file to load."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from sandbox.config.diagnostics import Diagnostic
 from sandbox.core.spec import BoxSettings, FunctionSpec
 
-__all__ = ["Config", "ConfigMissing"]
+__all__ = ["Choice", "Config", "ConfigMissing"]
+
+
+class Choice(NamedTuple):
+    """What is wanted of a file. `select` names resources or functions (none: all of them);
+    `python` is the interpreter for all of them; `env` names an environment of env.yaml; `values`
+    fill placeholders."""
+
+    select: tuple[str, ...] = ()
+    python: str | None = None
+    env: str | None = None
+    values: Mapping[str, str] = {}
 
 
 class Config(NamedTuple):

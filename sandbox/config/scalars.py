@@ -19,9 +19,16 @@ _WORDS: dict[str, Scalar] = {
 }  # fmt: skip
 
 _INTEGER = re.compile(r"[-+]?[0-9]+")
-_OCTAL = re.compile(r"0o[0-7]+")
-_HEXADECIMAL = re.compile(r"0x[0-9a-fA-F]+")
-_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_BASES = (
+    (2, re.compile(r"([-+]?)0b([01]+)")),
+    (8, re.compile(r"([-+]?)0o([0-7]+)")),
+    (16, re.compile(r"([-+]?)0x([0-9a-fA-F]+)")),
+)
+"""A sign and base 2 are js-yaml's addition to the core schema."""
+
+_FLOAT = re.compile(r"(\.[0-9]+|[-+]?[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+"""Without a digit before the point there is no sign, as for js-yaml."""
+
 _INFINITY = re.compile(r"[-+]?\.(inf|Inf|INF)")
 _NAN = re.compile(r"\.(nan|NaN|NAN)")
 
@@ -42,19 +49,24 @@ def resolve(text: str) -> Scalar:
 def _number(text: str) -> Scalar:
     if _INTEGER.fullmatch(text):
         return int(text) if len(text) <= _EXACT_DIGITS else _whole(float(text))
-    if _OCTAL.fullmatch(text):
-        return _from_base(text, 8)
-    if _HEXADECIMAL.fullmatch(text):
-        return _from_base(text, 16)
+    for base, pattern in _BASES:
+        if match := pattern.fullmatch(text):
+            return -_from_base(match[2], base) if match[1] == "-" else _from_base(match[2], base)
     if _FLOAT.fullmatch(text):
-        return float(text)
+        return _finite(text)
     if _INFINITY.fullmatch(text):
         return -math.inf if text[0] == "-" else math.inf
     return math.nan if _NAN.fullmatch(text) else text
 
 
-def _from_base(text: str, base: int) -> int | float:
-    number = int(text[2:], base)
+def _finite(text: str) -> float | str:
+    """A number beyond all doubles stays text, as for js-yaml."""
+    number = float(text)
+    return text if math.isinf(number) else number
+
+
+def _from_base(digits: str, base: int) -> int | float:
+    number = int(digits, base)
     if number.bit_length() <= _EXACT_BITS:
         return number
     return _whole(float(number)) if number.bit_length() <= 1023 else math.inf

@@ -23,6 +23,10 @@ class Source:
         self.directory = directory
         self._starts = [0, *(match.end() for match in re.finditer("\n", text))]
 
+    def with_text(self, text: str) -> Source:
+        """The same file with characters exchanged one for one: all positions stay."""
+        return Source(self.file, text, self.directory)
+
     def position(self, offset: int) -> tuple[int, int]:
         """Line and column, both from 1, of a character."""
         line = bisect_right(self._starts, offset)

@@ -51,6 +51,10 @@ _AFTER_DEPLOY = ("output", "info")
 """`${resources.x.output.y}` is known only once x is deployed: such text stays as it is."""
 
 
+class _Settled(str):
+    """A text that came out of an expression: `${` in it is text, and is not looked at again."""
+
+
 class _FaultError(Exception):
     """The expression at hand has no value. No `code`: the finding is made elsewhere already."""
 
@@ -61,9 +65,18 @@ class _FaultError(Exception):
 
 
 class Variables:
-    """Resolves nodes of the tree under `root`."""
+    """Resolves nodes of the tree under `root`. References begin with one of the `names` in it;
+    what stands below those in `finished` is resolved already."""
 
-    def __init__(self, root: Node, around: Surroundings) -> None:
+    def __init__(
+        self,
+        root: Node,
+        around: Surroundings,
+        names: Sequence[str] = ("vars", "resources"),
+        finished: Sequence[str] = (),
+    ) -> None:
+        self.names = names
+        self._finished = finished
         self._root = root
         self._around = around
         self._done: dict[tuple[int, str], Node] = {}
@@ -86,7 +99,7 @@ class Variables:
     def _resolved(self, node: Node, resource: str) -> Node:
         value = node.value
         if isinstance(value, str):
-            return self._text(node, value, resource) if "${" in value or "<%" in value else node
+            return self._text(node, value, resource) if _is_template(value) else node
         if self._level > MAX_LEVELS:
             self._around.findings.add("FCB210", node.span, limit=MAX_LEVELS)
             return node._replace(value=BROKEN, weight=1)
@@ -113,7 +126,10 @@ class Variables:
         if len(parts) == 1 and isinstance(parts[0], Expression):
             found = evaluation.whole(parts[0])
             return found._replace(span=node.span, origin=_written_at(found, node.span))
-        return node._replace(value=evaluation.joined(parts), origin=evaluation.origin)
+        joined = evaluation.joined(parts)
+        is_template = isinstance(joined, str) and _is_template(joined)
+        value = _Settled(joined) if is_template else joined
+        return node._replace(value=value, origin=evaluation.origin)
 
     def charge(self, node: Node, at: Span) -> None:
         chars = len(node.value) if isinstance(node.value, str) else 0
@@ -138,7 +154,7 @@ class Variables:
             self._active.pop()
 
     def _walked(self, path: tuple[str, ...], resource: str) -> Node | None:
-        node, resolved = self._root, False
+        node, resolved = self._root, path[0] in self._finished
         for segment in path:
             if isinstance(node.value, str) and not resolved:
                 node, resolved = self.resolve(node, resource), True
@@ -252,7 +268,7 @@ class _Evaluation:
 
     def _call(self, call: Call) -> Node:
         arguments = [lambda each=each: self._argument(each) for each in call.arguments]
-        node = self._variables.call(call, arguments, self._at)
+        node = _settled(self._variables.call(call, arguments, self._at))
         self._variables.charge(node, self._at)
         return node
 
@@ -262,7 +278,7 @@ class _Evaluation:
         if isinstance(argument, Call):
             return self._call(argument).value
         if len(argument.path) == 1:
-            return argument.path[0]  # env(X) is env('X')
+            return scalars.resolve(argument.path[0])  # env(X) is env('X'), and true is true
         return self._reference(argument.path).value
 
     def _reference(self, path: tuple[str, ...]) -> Node:
@@ -284,7 +300,7 @@ class _Evaluation:
         """`path` from the root of the file, with `this` written out."""
         if path[0] == "this" and self._resource:
             return ("resources", self._resource, *path[1:])
-        if path[0] in ("vars", "resources"):
+        if path[0] in self._variables.names:
             return path
         if path[0] == "this":
             raise _FaultError(
@@ -293,6 +309,24 @@ class _Evaluation:
         name = ".".join(path[1:] if path[0] == "env" else path)
         advice = phrase("an environment variable is written ${{env('{name}')}}", name=name)
         raise _FaultError("FCB201", what=_written(path), advice=advice)
+
+
+def _is_template(text: str) -> bool:
+    return ("${" in text or "<%" in text) and not isinstance(text, _Settled)
+
+
+def _settled(node: Node) -> Node:
+    """What a call gave (nothing deeper than a file may be), its texts no templates any more."""
+    value = node.value
+    if isinstance(value, str):
+        return node._replace(value=_Settled(value)) if _is_template(value) else node
+    if isinstance(value, dict):
+        return node._replace(
+            value={key: entry._replace(node=_settled(entry.node)) for key, entry in value.items()}
+        )
+    if isinstance(value, tuple):
+        return node._replace(value=tuple(map(_settled, value)))
+    return node
 
 
 def _written_at(node: Node, use: Span) -> Span | None:
@@ -314,8 +348,11 @@ def _this_at(path: tuple[str, ...], resource: str) -> str:
 
 
 def _stays_literal(path: tuple[str, ...]) -> bool:
+    """What only the platform knows: the official tool leaves it as well."""
+    if path[0] in ("components", "self", "shared"):
+        return True
     later = len(path) > 2 and path[2] in _AFTER_DEPLOY
-    return path[0] == "components" or (path[0] == "resources" and later)
+    return path[0] == "resources" and later
 
 
 def _child(node: Node, segment: str) -> Node | None:

@@ -1,6 +1,6 @@
 """What the tests of this package share: a project directory and short ways to load it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from sandbox.config.compile import load
@@ -95,10 +95,22 @@ class Project:
         path.write_text(text)
         return path
 
-    def load(self, text: str, *, select: Sequence[str] = ()) -> Config:
+    def load(
+        self,
+        text: str,
+        *,
+        select: Sequence[str] = (),
+        env: str | None = None,
+        values: Mapping[str, str] = {},
+    ) -> Config:
         self.write("s.yaml", text)
         return load(
-            cwd=str(self.directory), environ=self.environ, select=select, python=str(self.python)
+            cwd=str(self.directory),
+            environ=self.environ,
+            select=select,
+            python=str(self.python),
+            env=env,
+            values=values,
         )
 
     def codes(self, text: str, *, select: Sequence[str] = ()) -> list[str]:

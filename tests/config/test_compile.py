@@ -48,6 +48,9 @@ def test_the_example_loads_unchanged(project: Project) -> None:
         "max_instances": 0,
         "min_instances": 0,
         "idle_timeout_s": 180,
+        "code_archive": "",
+        "layers": (),
+        "mounts": (),
     }
 
 
@@ -270,8 +273,6 @@ def test_what_a_function_needs(project: Project, props: str, codes: list[str]) -
         ("edition: 3.0\nresources: {}\n", "FCB301", 1, "edition is the number 3.0"),
         ("name: x\nresources: {}\n", "FCB301", 1, "edition is missing"),
         ("edition: '2.0'\nresources: {}\n", "FCB301", 1, "silently runs nothing"),
-        ("edition: 1.0.0\nservices: {}\n", "FCB302", 1, "an FC 2.0 file"),
-        ("services: {}\n", "FCB302", 1, "an FC 2.0 file"),
         ("edition: 3.0.0\n", "FCB303", 1, "resources must be a map"),
         ("edition: 3.0.0\nresources: [a]\n", "FCB303", 2, "resources must be a map"),
         ("edition: 3.0.0\nresources: {}\n", "FCB304", 2, "no Python function"),
@@ -282,7 +283,7 @@ def test_what_a_function_needs(project: Project, props: str, codes: list[str]) -
         ("edition: 3.0.0\nresources: {a: b}\n", "FCB311", 2, "has no component"),
         ("edition: 3.0.0\nresources: {a: {component: oss}}\n", "FCB309", 2, "component 'oss'"),
         (with_props("", top="varz: {}\n"), "FCB306", 2, "did you mean vars?"),
-        (with_props("", top="extend: base.yaml\n"), "FCB308", 2, "not supported yet"),
+        (with_props("", top="extend: base.yaml\n"), "FCB118", 2, "base.yaml cannot be read"),
         (with_props("", top="actions: {pre-deploy: [{run: npm i}, {plugin: p}]}\n"),
          "FCB307", 2, "npm i, plugin p"),
         (with_props("", top="fcbox: {prot: 1}\n"), "FCB306", 2, "did you mean port?"),

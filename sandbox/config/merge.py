@@ -1,0 +1,115 @@
+"""How trees are laid over each other: maps merge, lists and scalars are replaced, `own` wins.
+
+    template  <  own props  <  overlay of the component  <  overlay of the resource    (one file)
+    base file  <  the file that extends it
+
+Null is a value here: it takes the place of what it lies over, and counts as absent afterwards.
+"""
+
+from __future__ import annotations
+
+from sandbox.config.document import MAX_NODES
+from sandbox.config.findings import Findings, RefusedError, near
+from sandbox.config.functions import weighed
+from sandbox.config.source import Entry, Node
+from sandbox.config.validation import child
+
+__all__ = ["merged", "with_entry", "with_overlay", "with_templates", "without", "without_nulls"]
+
+
+def merged(base: Node, own: Node) -> Node:
+    """Both, `own` winning; anything but two maps is replaced."""
+    if not isinstance(base.value, dict) or not isinstance(own.value, dict):
+        return own
+    entries = dict(base.value)
+    for key, entry in own.value.items():
+        under = entries.get(key)
+        entries[key] = entry._replace(node=merged(under.node, entry.node)) if under else entry
+    return weighed(entries, own.span)
+
+
+def with_entry(node: Node, key: str, value: Node) -> Node:
+    """The map `node` with `value` at `key`; anything but a map stays as it is."""
+    if not isinstance(node.value, dict):
+        return node
+    at = node.value[key].key if key in node.value else value.span
+    return weighed({**node.value, key: Entry(at, value)}, node.span)
+
+
+def without(node: Node, path: tuple[str, ...]) -> Node:
+    """`node` without what stands at `path`."""
+    if not isinstance(node.value, dict) or path[0] not in node.value:
+        return node
+    if len(path) > 1:
+        return with_entry(node, path[0], without(node.value[path[0]].node, path[1:]))
+    return weighed({key: each for key, each in node.value.items() if key != path[0]}, node.span)
+
+
+# --- templates ----------------------------------------------------------------------------------
+
+
+def with_templates(resources: Node, templates: Node | None, findings: Findings) -> Node:
+    """All resources, each with the props of the template that it extends under its own."""
+    if not isinstance(resources.value, dict):
+        return resources
+    entries, left = {}, MAX_NODES
+    for name, entry in resources.value.items():
+        node = _extended(entry.node, templates, findings)
+        left -= node.weight
+        if left < 0:
+            raise RefusedError("FCB106", entry.key, limit=MAX_NODES)
+        entries[name] = entry._replace(node=node)
+    return resources._replace(value=entries)
+
+
+def _extended(resource: Node, templates: Node | None, findings: Findings) -> Node:
+    extend = child(resource, "extend")
+    if extend is None:
+        return resource
+    name = child(extend, "name")
+    known = templates.value if templates and isinstance(templates.value, dict) else {}
+    if name is None or not isinstance(name.value, str) or name.value not in known:
+        wanted = str(name.value) if name else ""
+        findings.add("FCB321", name or extend, name=wanted, advice=near(wanted, known))
+        return resource
+    base = known[name.value].node
+    for path in _ignored(extend):
+        base = without(base, path)
+    own = child(resource, "props")
+    return with_entry(resource, "props", merged(base, own) if own else base)
+
+
+def _ignored(extend: Node) -> list[tuple[str, ...]]:
+    ignore = child(extend, "ignore")
+    items = ignore.value if ignore and isinstance(ignore.value, tuple) else (ignore,)
+    texts = (item.value for item in items if item is not None)
+    return [tuple(text.split(".")) for text in texts if isinstance(text, str)]
+
+
+# --- overlays of an environment -------------------------------------------------------------------
+
+
+def with_overlay(resource: Node, name: str, component: str, environment: Node) -> Node:
+    """The resource with the props that an environment lays over it."""
+    overlays = child(environment, "overlays")
+    region = child(child(environment, "infraStack"), "region")
+    layers = [child(child(overlays, "components"), component),
+              child(child(overlays, "resources"), name)]  # fmt: skip
+    props = child(resource, "props") or resource._replace(value={}, weight=1)
+    for layer in layers:
+        props = merged(props, layer) if layer else props
+    if region is not None:
+        props = with_entry(props, "region", region)
+    return with_entry(resource, "props", props)
+
+
+def without_nulls(node: Node) -> Node:
+    """A null in an overlay, or in what is laid over a base file, is as if it were not there."""
+    if isinstance(node.value, dict):
+        kept = {
+            key: entry._replace(node=without_nulls(entry.node))
+            for key, entry in node.value.items()
+            if entry.node.value is not None
+        }
+        return weighed(kept, node.span)._replace(origin=node.origin)
+    return node

@@ -1,0 +1,197 @@
+"""What the files of one application come to, resource by resource.
+
+    base.yaml   rest ----+                        rest: everything but `resources`
+    s.yaml      rest ----+--> merged rest --> templates, resolved
+                              |
+    base.yaml   resources ----+--> with templates ------------> resolved --+
+    s.yaml      resources ----+--> with templates, overlays --> resolved --+--> one resource
+
+As in the official parser, each file's resources are resolved for themselves, with the merged rest:
+`${this.props.x}` means the file that it stands in. What comes out is merged, the s.yaml winning.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from sandbox.config.files import Files
+from sandbox.config.findings import Findings, near
+from sandbox.config.functions import Surroundings
+from sandbox.config.merge import merged, with_entry, with_overlay, with_templates, without_nulls
+from sandbox.config.scalars import js_text
+from sandbox.config.source import Entry, Node
+from sandbox.config.texts import phrase
+from sandbox.config.validation import child, shown
+from sandbox.config.variables import Variables
+
+__all__ = ["Parts", "Project", "read_parts"]
+
+DEFAULT_ENVIRONMENTS = "env.yaml"
+YAML_ENDINGS = (".yaml", ".yml")
+
+
+class Parts(NamedTuple):
+    """The trees of the files, nothing resolved. `environment` is the chosen one of env.yaml."""
+
+    main: Node
+    base: Node | None = None
+    environment: Node | None = None
+
+    @property
+    def root(self) -> Node:
+        """All that the files say, as if it stood in one of them."""
+        return merged(self.base, self.main) if self.base else self.main
+
+
+# --- reading ------------------------------------------------------------------------------------
+
+
+def read_parts(main: Node, files: Files, environment: str | None, findings: Findings) -> Parts:
+    """Reads what the tree of an s.yaml refers to: its base file, and one of its environments."""
+    extend = child(main, "extend")
+    named = child(main, "env")
+    if extend is not None and (environment or named is not None):
+        findings.add("FCB361", named or extend)
+        return Parts(main)
+    if extend is not None:
+        return Parts(main, base=_base(extend, files, findings))
+    if environment:
+        return Parts(main, environment=_environment(named, environment, files, findings))
+    return Parts(main)
+
+
+def _base(extend: Node, files: Files, findings: Findings) -> Node | None:
+    is_file = isinstance(extend.value, str) and extend.value.endswith(YAML_ENDINGS)
+    if not is_file or files.beside(str(extend.value)) == files.path:
+        findings.add("FCB360", extend, found=shown(extend))
+        return None
+    base = files.tree(files.beside(str(extend.value)), extend)
+    inner = base.value.get("extend") if base and isinstance(base.value, dict) else None
+    if inner is not None:
+        findings.add("FCB363", inner.key)
+    return base if base and isinstance(base.value, dict) else None
+
+
+def _environment(named: Node | None, name: str, files: Files, findings: Findings) -> Node | None:
+    given = named.value if named else DEFAULT_ENVIRONMENTS
+    if not isinstance(given, str):
+        findings.add("FCB303", named, key="env", expected=phrase("a path"))
+        return None
+    path = files.beside(given)
+    tree = files.tree(path, named)
+    if tree is None:
+        return None
+    known: dict[str, Node] = {}
+    for each in _items(child(tree, "environments")):
+        label = child(each, "name")
+        if label and isinstance(label.value, str | int | float):
+            known.setdefault(js_text(label.value), each)
+    if name not in known:
+        findings.add("FCB362", None, name=name, file=files.shown(path), advice=near(name, known))
+    return known.get(name)
+
+
+def _items(node: Node | None) -> tuple[Node, ...]:
+    """A list's items, or a map's values: the official tool takes both."""
+    if node and isinstance(node.value, dict):
+        return tuple(entry.node for entry in node.value.values())
+    return node.value if node and isinstance(node.value, tuple) else ()
+
+
+# --- resources ----------------------------------------------------------------------------------
+
+
+class _Layer(NamedTuple):
+    """One file's resources, templates and overlays laid in, and what resolves them."""
+
+    resources: Node
+    variables: Variables
+
+
+class Project:
+    """Resolves what the trees in `parts` say, each part when it is asked for."""
+
+    def __init__(self, parts: Parts, around: Surroundings) -> None:
+        self.root = parts.root
+        self._around = around
+        self._common = Variables(_without_resources(self.root), around)
+        self._environment = parts.environment
+        variables = self.common("vars")
+        self._rest = with_entry(self.root, "vars", variables) if variables else self.root
+        access = child(parts.environment, "access")
+        if access is not None:
+            self._rest = with_entry(self._rest, "access", access)
+        templates = self.common("template")
+        files = [part for part in (parts.base, parts.main) if part is not None]
+        self._layers = [self._layer(part, templates) for part in files]
+
+    def common(self, key: str) -> Node | None:
+        """A top-level key other than `resources`, resolved."""
+        node = child(self.root, key)
+        return node and self._common.resolve(node)
+
+    def resources(self) -> dict[str, Entry]:
+        """The resources as they stand in the files, those of the base file first."""
+        node = child(self.root, "resources")
+        return node.value if node and isinstance(node.value, dict) else {}
+
+    def resolved(self, resource: str, *path: str) -> Node | None:
+        """What stands at `path` below a resource; None when nothing or null does."""
+        found: Node | None = None
+        for layer in self._layers:
+            node = _at(layer.resources, resource, *path)
+            if node is not None:
+                own = layer.variables.resolve(node, resource)
+                found = merged(found, without_nulls(own)) if found else own
+        return found if found and found.value is not None else None
+
+    def _layer(self, part: Node, templates: Node | None) -> _Layer:
+        resources = child(part, "resources") or _nothing(part)
+        resources = with_templates(resources, templates, self._around.findings)
+        if self._environment is not None:
+            resources = self._with_overlays(resources, self._environment)
+        root = with_entry(self._rest, "resources", resources)
+        return _Layer(resources, Variables(root, self._around, finished=("vars",)))
+
+    # --- environments -----------------------------------------------------------------------------
+
+    def _with_overlays(self, resources: Node, environment: Node) -> Node:
+        if not isinstance(resources.value, dict):
+            return resources
+        resolved = without_nulls(self._of_environment(environment))
+        entries = {}
+        for name, entry in resources.value.items():
+            component = child(entry.node, "component")
+            known = self._common.resolve(component).value if component else ""
+            laid = with_overlay(entry.node, name, str(known), resolved)
+            entries[name] = entry._replace(node=laid)
+        return resources._replace(value=entries)
+
+    def _of_environment(self, environment: Node) -> Node:
+        """`this` and `that` are the environment here, and `vars` are not known."""
+        at = environment.span
+        entries = {name: Entry(at, environment) for name in ("this", "that")}
+        project = self.common("name")
+        if project is not None:
+            entries["project"] = Entry(at, project)
+        names = tuple(entries)
+        return Variables(Node(entries, at), self._around, names).resolve(environment)
+
+
+def _at(node: Node | None, *path: str) -> Node | None:
+    """The node at `path`, nulls included."""
+    for step in path:
+        if node is None or not isinstance(node.value, dict) or step not in node.value:
+            return None
+        node = node.value[step].node
+    return node
+
+
+def _nothing(at: Node) -> Node:
+    return Node({}, at.span)
+
+
+def _without_resources(root: Node) -> Node:
+    entries = root.value if isinstance(root.value, dict) else {}
+    kept = {key: entry for key, entry in entries.items() if key != "resources"}
+    return root._replace(value=kept)
