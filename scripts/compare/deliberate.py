@@ -71,6 +71,39 @@ DELIBERATE = (
         "`? [a, b]`, a list or a map as a key", "the key `a,b` or `[object Object]`", "error",
         "nobody means that text",
     ),
+    Deliberate(
+        "differs-environment-later", "resources.*",
+        "`${resources.b.props.x}` of a later resource that `--env` or a fragment changes; "
+        "`fc3@0.1.3` in `overlays.components`", "the unchanged value; no effect",
+        "the value that counts", "the order of resources is of no meaning",
+    ),
+    Deliberate(
+        "differs-environment-paths", "resources.a.props.description",
+        "`path()` and `file()` in `env.yaml`", "relative to where the command is started",
+        "relative to that file", "a project gives the same everywhere",
+    ),
+    Deliberate(
+        "differs-extend-paths", "resources.a.props.environmentVariables.DATA",
+        "`path()` and `file()` in `vars` of a base file",
+        "relative to the file that uses the variable",
+        "relative to the file that it is written in", "a variable has one value",
+    ),
+    Deliberate(
+        "differs-dotenv-extend", "resources.a.props.environmentVariables.A",
+        "a `.env` file beside a file with `extend`", "read too late to have an effect", "read",
+        "it is meant to have one",
+    ),
+    Deliberate(
+        "differs-dotenv-code", "resources.a.props.environmentVariables.A",
+        "a `.env` file in the directory of `code: {src: ...}`", "not read", "read",
+        "it is the code directory",
+    ),
+    Deliberate(
+        "differs-dotenv", "resources.a.props.environmentVariables.*",
+        "in `.env`: `A=a#b`, ``A=`x` ``, `A: x`, escapes other than line ends in double quotes",
+        "`a`, `x`, `x`, as written", "`a#b`, the quotes too, no variable, expanded",
+        "python-dotenv reads these files",
+    ),
 )  # fmt: skip
 
 
