@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Container, Mapping
 
-from sandbox.config.document import MAX_NODES
+from sandbox.config.document import MAX_FILE_BYTES, MAX_NODES
 from sandbox.config.fc2_places import place_of
 from sandbox.config.findings import RefusedError
 from sandbox.config.functions import weighed
@@ -21,8 +21,8 @@ from sandbox.config.source import Entry, Node
 
 __all__ = ["References"]
 
-CHARS_PER_NODE = 64
-"""So many characters of a text with variables cost as much as a node."""
+MAX_CHARS = 2 * MAX_FILE_BYTES
+"""Most text with variables in it. A file can have more only where it shares a service often."""
 
 _EXPRESSION = re.compile(r"\$\{([^{}]*)\}")
 _CALL = re.compile(r"(\w+)\(([^()]*)\)((?:\.[\w$-]+)*)")
@@ -42,7 +42,8 @@ class References:
         """Those of `keys` whose props have moved."""
         self._names = names
         """The names of their services, which have no place in 3.0."""
-        self._left = MAX_NODES
+        self._done: dict[tuple[str, str], str] = {}
+        self._left = MAX_CHARS
 
     def rewritten(self, node: Node, this: str = "") -> Node:
         """`node` with every variable rewritten; `this` stands for that resource."""
@@ -58,12 +59,17 @@ class References:
         return node
 
     def _text(self, node: Node, text: str, this: str) -> Node:
-        self._left -= 1 + len(text) // CHARS_PER_NODE
+        self._left -= len(text)
         if self._left < 0:
             raise RefusedError("FCB106", node.span, limit=MAX_NODES)
-        return node._replace(
-            value=_EXPRESSION.sub(lambda match: self._expression(match[1].strip(), this), text)
-        )
+        return node._replace(value=_EXPRESSION.sub(lambda match: self._known(match[1], this), text))
+
+    def _known(self, inner: str, this: str) -> str:
+        """A hostile text holds the same expression a hundred thousand times."""
+        key = (inner, this)
+        if key not in self._done:
+            self._done[key] = self._expression(inner.strip(), this)
+        return self._done[key]
 
     def _expression(self, inner: str, this: str) -> str:
         call = _CALL.fullmatch(inner)

@@ -22,7 +22,7 @@ MAX_JOINED_CHARS = 4096
 
 _COMPONENTS = ("fc", "devsapp/fc")
 _GPU = {"g1": "fc.gpu.tesla.1"}
-_FUNCTION_ARN = re.compile(r"services/((?:\$\{[^{}]*\}|[^/.$]|\$(?!\{))+)(?:\.[^/]*)?/functions/")
+_FUNCTION_ARN = re.compile(r"services/((?:\$\{[^{}]*\}|[^/.$])+)(?:\.[^/]*)?/functions/")
 
 Change = Callable[[Entry, Findings], Node | None]
 

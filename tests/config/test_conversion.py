@@ -448,6 +448,38 @@ def test_pre_freeze_is_kept() -> None:
     assert props == {"instanceLifecycleConfig": {"preFreeze": {"handler": "a.b"}}}
 
 
+@pytest.mark.parametrize(
+    ("path", "key", "value"),
+    [
+        ("edition", "edition", "1.0.0"),
+        ("resources", "services", "small:"),
+        ("resources.small", "small", "component:"),
+        ("resources.small.component", "component", "devsapp/fc"),
+        ("resources.small.props", "props", "region:"),
+        ("resources.small.props.functionName", "name", "small"),
+        ("resources.small.props.code", "codeUri", "./"),
+        ("resources.small.props.timeout", "timeout", "20"),
+        ("resources.small.props.instanceLifecycleConfig.initializer.timeout",
+         "initializationTimeout", "15"),
+        ("resources.small.props.instanceLifecycleConfig.preStop", "preStop", "handler:"),
+        ("resources.small.props.environmentVariables.HOME_OF_USER", "HOME_OF_USER", "${env(WHO)}"),
+        ("resources.small.props.triggers", "triggers", "- name"),
+        ("resources.large.props.logConfig", "logConfig", "auto"),
+        ("resources.large.props.timeout", "function", "function"),
+    ],
+)  # fmt: skip
+def test_positions(path: str, key: str, value: str) -> None:
+    """Each node stands where the user wrote it; a default, at its function."""
+    node, _ = convert(EVENT)
+    for step in path.split("."):
+        assert isinstance(node.value, dict)
+        entry = node.value[step]
+        node = entry.node
+
+    assert entry.key.text == key
+    assert node.span.text.startswith(value)
+
+
 def test_findings_point_into_the_old_text(tmp_path: Path) -> None:
     """A mistake is shown where the user made it, also in a service that is shared."""
     project = Project(tmp_path)
