@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Self
 
+from sandbox.config.result import Choice
 from sandbox.core.spec import BoxSettings, FunctionSpec
 from sandbox.engine.box import Box
 from sandbox.engine.logs import Sink
@@ -55,16 +56,20 @@ class SandboxBase:
         *,
         functions: Sequence[str] = (),
         python: str | None = None,
+        env: str | None = None,
+        values: Mapping[str, str] = {},
         log_format: str | None = None,
         log_fd: int = 2,
         environ: Mapping[str, str] | None = None,
     ) -> Self:
-        """From an s.yaml (default: in the current directory).
+        """From an s.yaml (default: in the current directory). `env` names an environment of its
+        env.yaml; `values` fill its placeholders.
 
         Raises ConfigInvalid, and ConfigMissing when there is no such file.
         """
         environ = os.environ if environ is None else environ
-        specs, settings = load_specs(path, environ, functions, python)
+        choice = Choice(tuple(functions), python, env, values)
+        specs, settings = load_specs(path, environ, choice)
         return cls(specs, settings, log_format=log_format, log_fd=log_fd, environ=environ)
 
     def _open_box(self, loop: Loop) -> Box:

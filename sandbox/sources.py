@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping, Sequence
 
+from sandbox.config.result import Choice
 from sandbox.core.spec import BoxSettings, FunctionSpec
 from sandbox.errors import ConfigInvalid, ConfigMissing
 
@@ -10,7 +11,7 @@ __all__ = ["load_specs", "with_interpreters"]
 
 
 def load_specs(
-    path: str | None, environ: Mapping[str, str], functions: Sequence[str], python: str | None
+    path: str | None, environ: Mapping[str, str], choice: Choice
 ) -> tuple[tuple[FunctionSpec, ...], BoxSettings]:
     """The functions and settings of an s.yaml.
 
@@ -18,13 +19,15 @@ def load_specs(
     """
     from sandbox.config import load, render
     from sandbox.config.result import ConfigMissing as Missing
+    from sandbox.config.texts import language_of
 
     try:
-        config = load(path, cwd=os.getcwd(), environ=environ, select=functions, python=python)
+        config = load(path, cwd=os.getcwd(), environ=environ, **choice._asdict())
     except Missing as missing:
         raise ConfigMissing(f"{missing}; {missing.hint}") from None
     if not config.ok:
-        text = "\n\n".join(render(finding, color=False) for finding in config.diagnostics)
+        language = language_of(environ)
+        text = "\n\n".join(render(finding, False, language) for finding in config.diagnostics)
         raise ConfigInvalid(config.diagnostics, text)
     return config.specs, config.settings
 

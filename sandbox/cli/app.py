@@ -49,6 +49,14 @@ class LoggerLayout(StrEnum):
     runtime = "runtime"
 
 
+class FindingsFormat(StrEnum):
+    """How `fcbox validate` prints findings."""
+
+    text = "text"
+    json = "json"
+    github = "github"
+
+
 class Template(StrEnum):
     """What a new project is an example of; each is a folder of sandbox/templates."""
 
@@ -84,6 +92,14 @@ Python = Annotated[
 ]
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="No log on stderr.")]
 Verbose = Annotated[int, typer.Option("-v", "--verbose", count=True, help="Say more.")]
+Env = Annotated[
+    str | None,
+    typer.Option("--env", help="An environment of env.yaml, laid over the file.", metavar="NAME"),
+]
+Values = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="A value for a placeholder {{ name }}.", metavar="NAME=VALUE"),
+]
 ConfigOption = Annotated[
     str | None, typer.Option("-c", "--config", help="The s.yaml.", metavar="CONFIG")
 ]
@@ -120,6 +136,8 @@ def run(
     python: Python = None,
     quiet: Quiet = False,
     verbose: Verbose = 0,
+    env: Env = None,
+    values: Values = None,
 ) -> None:
     """Run functions: serve until Ctrl-C, or invoke with the given events and exit."""
     from sandbox.cli.run import run as run_options
@@ -136,6 +154,8 @@ def run(
         python,
         quiet,
         verbose,
+        env,
+        _values(values),
     )
     raise typer.Exit(run_options(options))
 
@@ -155,6 +175,8 @@ def invoke(
     log_file: LogFile = None,
     python: Python = None,
     quiet: Quiet = False,
+    env: Env = None,
+    values: Values = None,
 ) -> None:
     """Invoke a function: on the running supervisor of this configuration, else one-shot."""
     from sandbox.cli.invoke import invoke as invoke_options
@@ -170,6 +192,8 @@ def invoke(
         log_file,
         python,
         quiet,
+        env=env,
+        values=_values(values),
     )
     raise typer.Exit(invoke_options(options))
 
@@ -189,11 +213,41 @@ def validate(
     config: Annotated[
         str | None, typer.Argument(help="The s.yaml. Default: in this directory.")
     ] = None,
+    functions: Annotated[
+        list[str] | None, typer.Argument(help="Functions to check. Default: all.")
+    ] = None,
+    is_strict: Annotated[bool, typer.Option("--strict", help="Warnings count as errors.")] = False,
+    format: Annotated[
+        FindingsFormat, typer.Option("--format", help="How findings are printed.")
+    ] = FindingsFormat.text,
+    env: Env = None,
+    values: Values = None,
 ) -> None:
     """Check a configuration: all findings at once, nothing is run."""
     from sandbox.cli.validate import validate as check
 
-    raise typer.Exit(check(config))
+    code = check(
+        config,
+        tuple(functions or ()),
+        is_strict=is_strict,
+        format=format.value,
+        env=env,
+        values=_values(values),
+    )
+    raise typer.Exit(code)
+
+
+@app.command()
+def explain(
+    code: Annotated[
+        str | None, typer.Argument(help="A code such as FCB102. Default: a table of all.")
+    ] = None,
+    is_json: Annotated[bool, typer.Option("--json", help="JSON instead of text.")] = False,
+) -> None:
+    """Explain a finding: what it means, and an example that is wrong and one that is right."""
+    from sandbox.cli.explain import explain as explain_code
+
+    raise typer.Exit(explain_code(code, is_json))
 
 
 @app.command()
@@ -227,6 +281,18 @@ def config_convert(
     raise typer.Exit(convert(config, output, overwrite=force))
 
 
+@app.command()
+def schema(
+    output: Annotated[
+        str | None, typer.Option("-o", "--output", help="The schema goes here.", metavar="FILE")
+    ] = None,
+) -> None:
+    """Print the JSON Schema of an s.yaml, for editors."""
+    from sandbox.cli.schema import schema as print_schema
+
+    raise typer.Exit(print_schema(output))
+
+
 def run_app() -> int:
     """Reads sys.argv; gives the exit code."""
     try:
@@ -234,6 +300,16 @@ def run_app() -> int:
     except SystemExit as exit:
         code = exit.code
     return code if isinstance(code, int) else exits.INTERNAL if code else 0
+
+
+def _values(given: list[str] | None) -> dict[str, str]:
+    """`--set NAME=VALUE`, each as often as it is needed; the last one of a name counts."""
+    pairs = [text.partition("=") for text in given or []]
+    for name, equals, _ in pairs:
+        if not name or not equals:
+            talk.error(f"--set {name}: expected NAME=VALUE", "for example --set region=cn-hangzhou")
+            sys.exit(exits.USAGE)
+    return {name.strip(): value for name, _, value in pairs}
 
 
 def _events(

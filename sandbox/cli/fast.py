@@ -18,6 +18,7 @@ _VALUES = {
     "--logger-layout": "logger_layout",
     "--log-file": "log_file",
     "--python": "python",
+    "--env": "env",
 }
 _CHOICES = {"--log-format": ("console", "fc", "json"), "--logger-layout": ("doc", "runtime")}
 

@@ -1,12 +1,14 @@
 """What `fcbox run` was asked to do: plain data, made by either reader of the command line."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 __all__ = ["RunOptions"]
 
 
 class RunOptions(NamedTuple):
-    """The arguments of `fcbox run`. `events` None: serve until a signal."""
+    """The arguments of `fcbox run`. `events` None: serve until a signal. `env` names an
+    environment of env.yaml; `values` fill the placeholders of a template."""
 
     config: str | None = None
     functions: tuple[str, ...] = ()
@@ -19,3 +21,5 @@ class RunOptions(NamedTuple):
     python: str | None = None
     is_quiet: bool = False
     verbosity: int = 0
+    env: str | None = None
+    values: Mapping[str, str] = {}

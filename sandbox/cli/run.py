@@ -79,6 +79,8 @@ def load_config(options: RunOptions) -> Config | int:
             state_dir=state_dir(os.environ),
             select=options.functions,
             python=options.python,
+            env=options.env,
+            values=options.values,
         )
     except ConfigMissing as missing:
         talk.error(f"no configuration: {missing.path}", missing.hint)

@@ -30,8 +30,9 @@ from sandbox.core.spec import BoxSettings, FunctionSpec
 
 __all__ = ["Loaded", "load", "load_recorded"]
 
-RESOLVED_KEYS = ("vars", "access", "template")
-"""Resolved whether or not anything refers to them: the official tool refuses a file for it."""
+LEFT_ALONE = frozenset(("resources", "actions", "flow"))
+"""All other keys are resolved whether or not anything refers to them: the official tool refuses a
+file for what is broken there. Commands are never run here, so nothing depends on these."""
 
 
 class Loaded(NamedTuple):
@@ -40,6 +41,7 @@ class Loaded(NamedTuple):
     config: Config
     inputs: Inputs
     drew_on_environment: bool
+    project: Project | None
     resources: tuple[Resource, ...]
 
 
@@ -89,6 +91,7 @@ class _Loading:
         self._choice = choice
         self._inputs = inputs
         self._box_node: Node | None = None
+        self._project: Project | None = None
         self._resources: tuple[Resource, ...] = ()
         self._specs: tuple[FunctionSpec, ...] = ()
         self._settings = BoxSettings()
@@ -100,16 +103,19 @@ class _Loading:
             for each in sorted(self.findings.items, key=lambda each: (each.line, each.column))
         )
         config = Config(path, self._specs, self._settings, diagnostics)
-        return Loaded(config, self._inputs, self._environment.consulted, self._resources)
+        return Loaded(
+            config, self._inputs, self._environment.consulted, self._project, self._resources
+        )
 
     def run(self) -> None:
         parts = self._read()
         if parts is None:
             return
         report_top_level(parts.root, self.findings)
-        project = Project(parts, self._surroundings(parts.root))
-        for key in RESOLVED_KEYS:
-            project.common(key)
+        project = self._project = Project(parts, self._surroundings(parts.root))
+        for key in project.top_level():
+            if key not in LEFT_ALONE:
+                project.common(key)
         box = self._box(project)
         select = self._choice.select
         resources = chosen_resources(project, select, self.findings)

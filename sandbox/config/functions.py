@@ -78,6 +78,8 @@ class FunctionCall(NamedTuple):
         """The path from the file's directory. A slash at its end stays, since `path('./')` may be
         followed by a name: `${path('./')}src`."""
         text = self.text()
+        if not text:
+            raise CallError("FCB207", problem=phrase("the path is empty"))
         path = os.path.normpath(os.path.join(self.at.source.directory, text))
         return path + "/" if text.endswith("/") and path != "/" else path
 

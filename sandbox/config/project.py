@@ -113,6 +113,7 @@ class Project:
 
     def __init__(self, parts: Parts, around: Surroundings) -> None:
         self.root = parts.root
+        self.findings = around.findings
         self._around = around
         self._common = Variables(_without_resources(self.root), around)
         self._environment = parts.environment
@@ -124,6 +125,10 @@ class Project:
         templates = self.common("template")
         files = [part for part in (parts.base, parts.main) if part is not None]
         self._layers = [self._layer(part, templates) for part in files]
+
+    def top_level(self) -> list[str]:
+        """The keys of the top level, in order."""
+        return list(self.root.value) if isinstance(self.root.value, dict) else []
 
     def common(self, key: str) -> Node | None:
         """A top-level key other than `resources`, resolved."""
@@ -169,9 +174,11 @@ class Project:
 
     def _of_environment(self, environment: Node) -> Node:
         """`this` and `that` are the environment here, and `vars` are not known."""
-        at = environment.span
-        entries = {name: Entry(at, environment) for name in ("this", "that")}
+        at, named = environment.span, environment
         project = self.common("name")
+        if project is not None:
+            named = with_entry(environment, "project", project)
+        entries = {name: Entry(at, named) for name in ("this", "that")}
         if project is not None:
             entries["project"] = Entry(at, project)
         names = tuple(entries)

@@ -282,6 +282,8 @@ class _Evaluation:
         return self._reference(argument.path).value
 
     def _reference(self, path: tuple[str, ...]) -> Node:
+        if path[0] == "that" and self._resource:
+            path = ("this", *path[1:])
         if path == ("this", "name") and self._resource:
             return Node(self._resource, self._at)
         full = self._from_root(path)

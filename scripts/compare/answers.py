@@ -14,9 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
 
-from sandbox.config.compile import _Loading  # noqa: E402 - the path comes first
-from sandbox.config.inputs import Inputs  # noqa: E402
-from sandbox.config.project import Project  # noqa: E402
+from sandbox.config.compile import load_recorded  # noqa: E402 - the path comes first
 from sandbox.config.result import Choice  # noqa: E402
 from sandbox.config.source import Broken, Node  # noqa: E402
 
@@ -80,16 +78,17 @@ def fcbox_answer(project: Path) -> Answer:
 
 def _resolved(project: Path) -> tuple[dict[str, object], list[str]]:
     """The resources with all their expressions replaced, and the codes of the findings."""
-    # What loading does before it looks at props. To be replaced by compile.resolved_tree.
-    choice = Choice((), None, environment_of(project), {})
-    loading = _Loading(str(project / "s.yaml"), str(project), ENVIRONMENT, choice, Inputs())
-    parts = loading._read()
-    nodes = {}
-    if parts is not None:
-        tree = Project(parts, loading._surroundings(parts.root))
-        nodes = {name: tree.resolved(name) for name in tree.resources()}
+    loaded = load_recorded(
+        str(project / "s.yaml"),
+        cwd=str(project),
+        environ=ENVIRONMENT,
+        choice=Choice(env=environment_of(project)),
+    )
+    tree = loaded.project
+    nodes = {name: tree.resolved(name) for name in tree.resources()} if tree else {}
     resources = {name: data_of(node) for name, node in nodes.items() if node is not None}
-    return resources, [each.code for each in loading.findings.items]
+    findings = tree.findings.items if tree else loaded.config.diagnostics
+    return resources, [each.code for each in findings]
 
 
 def data_of(node: Node) -> object:

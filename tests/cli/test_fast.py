@@ -14,7 +14,7 @@ from sandbox.cli.options import RunOptions
 
 FULL = [
     "run", "s.yaml", "f", "-e", "1", "g", "--port", "0", "--log-format", "fc", "-q", "-e", "",
-    "--logger-layout", "runtime", "--log-file", "log", "--python", "python3",
+    "--logger-layout", "runtime", "--log-file", "log", "--python", "python3", "--env", "prod",
 ]  # fmt: skip
 PLAIN = [
     ["run"],
@@ -34,6 +34,7 @@ PLAIN = [
     ["run", "--logger-layout", "doc"],
     ["run", "--log-file", ""],
     ["run", "--python", "./python"],
+    ["run", "--env", "测试"],
     ["run", "s.yaml", "-e", '{"name": "world"}', "--log-format", "fc"],
     FULL,
 ]
@@ -51,6 +52,7 @@ OTHER: list[list[str]] = [
     ["run", "-e", "-1"],
     ["run", "-e", "@file"],
     ["run", "-e1"],
+    ["run", "--set", "region=cn-hangzhou"],
     ["run", "--event", "1"],
     ["run", "--event=1"],
     ["run", "-f", "file"],
@@ -148,6 +150,7 @@ def test_every_field() -> None:
         "logger_layout": "runtime",
         "log_file": "log",
         "python": "python3",
+        "env": "prod",
     }
 
 
