@@ -12,7 +12,7 @@ Kept light: the cache carries diagnostics, and a start from the cache must take 
 from collections.abc import Mapping
 from typing import NamedTuple
 
-__all__ = ["Diagnostic", "Place", "render"]
+__all__ = ["Diagnostic", "Place", "render", "severity_word"]
 
 TAB_COLUMNS = 4
 """A tab is shown as this many blanks, so that the caret stands right in any terminal."""
@@ -63,6 +63,11 @@ def render(diagnostic: Diagnostic, color: bool = False, language: str = "en") ->
     if diagnostic.hint:
         lines += ["", f"{_paint(_word('hint', words), _BOLD, color)} {_harmless(diagnostic.hint)}"]
     return "\n".join(lines)
+
+
+def severity_word(severity: str, language: str) -> str:
+    """`error:`, `错误:`."""
+    return _word(severity, _WORDS.get(language, {}))
 
 
 def _word(word: str, words: Mapping[str, str]) -> str:

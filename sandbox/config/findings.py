@@ -12,7 +12,8 @@ from sandbox.config.diagnostics import Diagnostic, Place
 from sandbox.config.source import Node, Source, Span
 from sandbox.config.texts import MAX_QUOTED_CHARS, Phrase, in_words, phrase
 
-__all__ = ["MAX_FINDINGS", "Findings", "RefusedError", "close_names", "near", "whole_file"]
+__all__ = ["MAX_FINDINGS", "Findings", "RefusedError", "close_names", "near", "texts_of",
+           "whole_file"]  # fmt: skip
 
 MAX_FINDINGS = 100
 """Nobody reads more; a hostile file could cause a hundred thousand."""
@@ -126,7 +127,7 @@ class Findings:
     def _diagnostic(self, code: str, at: Span | None, fields: dict[str, object]) -> Diagnostic:
         """`at` None is for what has no place in the text; `compile` then enters the file's name."""
         entry = CATALOGUE[code]
-        message, hint = self._texts(code)
+        message, hint = texts_of(code, self.language)
         texts = {name: in_words(value, self.language) for name, value in fields.items()}
         bare = Diagnostic(code, entry.severity, message.format(**texts), hint=hint.format(**texts))
         if at is None:
@@ -136,13 +137,15 @@ class Findings:
             file=file, line=line, column=column, source_line=source_line, length=length
         )
 
-    def _texts(self, code: str) -> tuple[str, str]:
-        entry = CATALOGUE[code]
-        if self.language == "zh":
-            from sandbox.config.chinese import MESSAGES
 
-            return MESSAGES.get(code, (entry.message, entry.hint))
-        return entry.message, entry.hint
+def texts_of(code: str, language: str) -> tuple[str, str]:
+    """The templates of a code's message and hint."""
+    entry = CATALOGUE[code]
+    if language == "zh":
+        from sandbox.config.chinese import MESSAGES
+
+        return MESSAGES.get(code, (entry.message, entry.hint))
+    return entry.message, entry.hint
 
 
 def _placed(at: Span) -> tuple[str, int, int, str, int]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-__all__ = ["LANGUAGES", "Phrase", "clip", "in_words", "language_of", "phrase"]
+__all__ = ["LANGUAGES", "Phrase", "clip", "in_words", "language_of", "phrase", "translated"]
 
 LANGUAGES = ("en", "zh")
 
@@ -43,13 +43,18 @@ def in_words(value: object, language: str) -> str:
     """What fills a template, as text: a phrase in the language, anything else quoted."""
     if not isinstance(value, Phrase):
         return clip(str(value))
-    template = value.template
-    if language == "zh":
-        from sandbox.config.chinese import PHRASES
-
-        template = PHRASES.get(template, template)
+    template = translated(value.template, language)
     fields = {name: in_words(each, language) for name, each in value.fields.items()}
     return template.format(**fields)
+
+
+def translated(template: str, language: str) -> str:
+    """An English template in the language, or as it is when nobody has translated it."""
+    if language != "zh":
+        return template
+    from sandbox.config.chinese import PHRASES
+
+    return PHRASES.get(template, template)
 
 
 def clip(text: str) -> str:

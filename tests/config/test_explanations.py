@@ -1,0 +1,80 @@
+"""Every code is explained, and the examples do what they say."""
+
+from pathlib import Path
+
+import pytest
+
+from sandbox.config.catalogue import CATALOGUE
+from sandbox.config.explanations import Example, Explanation, explanation
+from tests.config.support import Project, with_props
+
+NOT_IN_A_SMALL_FILE = {"FCB102", "FCB103", "FCB105", "FCB106", "FCB117", "FCB118", "FCB119",
+                       "FCB121", "FCB210", "FCB308", "FCB323", "FCB412", "FCB413", "FCB414",
+                       "FCB415", "FCB416", "FCB417", "FCB418"}  # fmt: skip
+"""What takes a large, a binary or a missing file, or another one beside it."""
+
+LANGUAGES = ("en",)
+
+
+def explained(code: str, language: str = "en") -> Explanation:
+    found = explanation(code, language)
+    assert found is not None, f"{language}.md has no section {code}"
+    return found
+
+
+def codes_of(example: Example, directory: Path) -> list[str]:
+    project = Project(directory)
+    for name, text in example.files.items():
+        project.write(name, text)
+    text = _completed(example.text) if example.kind == "props" else example.text
+    return project.codes(text)
+
+
+def _completed(props: str) -> str:
+    """A whole file; what the example gives itself replaces what would stand there."""
+    own = {line.split(":")[0] for line in props.splitlines()}
+    lines = with_props("").splitlines(keepends=True)
+    kept = [line for line in lines if line.strip().split(":")[0] not in own]
+    return "".join(kept) + "".join(f"      {line}\n" for line in props.splitlines())
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_code_is_explained(language: str) -> None:
+    root = Path(__file__).parents[2] / "sandbox/config/explanations" / f"{language}.md"
+    sections = [line[3:] for line in root.read_text().splitlines() if line.startswith("## ")]
+
+    assert sorted(CATALOGUE) == sections
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("code", CATALOGUE)
+def test_an_explanation_is_short_and_whole(code: str, language: str) -> None:
+    text = explained(code, language).text
+
+    assert "```" not in text
+    assert 1 <= len(text.splitlines()) <= 6
+    assert text.endswith((".", "。"))
+    assert all(len(line) <= 110 for line in text.splitlines())
+
+
+@pytest.mark.parametrize("code", sorted(set(CATALOGUE) - NOT_IN_A_SMALL_FILE))
+def test_the_wrong_example_is_wrong_and_the_right_one_is_not(code: str, tmp_path: Path) -> None:
+    found = explained(code)
+    assert found.wrong is not None
+    assert found.right is not None
+    if found.wrong.kind == "console":
+        assert "fcbox " in found.wrong.text
+        assert found.wrong.text + found.right.text
+        return
+
+    assert code in codes_of(found.wrong, tmp_path / "wrong")
+    assert code not in codes_of(found.right, tmp_path / "right")
+
+
+@pytest.mark.parametrize("code", sorted(NOT_IN_A_SMALL_FILE))
+def test_the_others_have_no_example(code: str) -> None:
+    assert explained(code).wrong is None
+
+
+def test_an_unknown_code_has_no_explanation() -> None:
+    assert explanation("FCB999", "en") is None
