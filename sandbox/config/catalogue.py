@@ -158,6 +158,27 @@ CATALOGUE: dict[str, Entry] = {
     ),
     "FCB362": _error("there is no environment '{name}' in {file}", "{advice}"),
     "FCB363": _warning("`extend` of a base file has no effect, as in the official tool"),
+    # --- layers and mount points
+    "FCB340": _warning(
+        "the layer {name} is not mapped to a directory: the function runs without it",
+        "write below fcbox.mounts, with the directory that you have it in: {line}",
+    ),
+    "FCB341": _warning(
+        "the mount point {name} is not mapped to a directory: the function runs without it",
+        "write below fcbox.mounts, with a directory of your choice: {line}",
+    ),
+    "FCB342": _warning("no function has a layer or mount point '{name}'", "{advice}"),
+    "FCB343": _error("{name} is mapped to {path}, and there is no such directory", "{advice}"),
+    "FCB344": _error("mountDir '{target}' is not an absolute path", "for example /mnt/nas"),
+    "FCB345": _error(
+        "mountDir '{target}' would hide {what}, or is part of it", "for example /mnt/nas"
+    ),
+    "FCB346": _warning(
+        "where ossMountConfig: auto mounts is known only after a deployment: the function runs "
+        "without it",
+        "write the mount point as the official tool shows it",
+    ),
+    "FCB347": _error("two mount points are at {target}"),
     # --- the props of fc3, taken together
     "FCB350": _error(
         "cronExpression '{text}' is not valid: {problem}",
@@ -190,12 +211,32 @@ CATALOGUE: dict[str, Entry] = {
     ),
     # --- code and handlers
     "FCB401": _error("code: there is no directory {path}"),
-    "FCB402": _error("code {what} is not supported yet", "give the directory of the code"),
+    "FCB402": _error(
+        "code {what} is not supported yet", "give the directory of the code, or its .zip"
+    ),
     "FCB403": _error(
         "handler '{handler}' is not of the form file.function", "for example index.handler"
     ),
     "FCB404": _error("handler '{handler}': there is no file {file}", "{advice}"),
     "FCB405": _error("handler '{handler}': {file} has no {function}", "{advice}"),
+    # --- archives of code
+    "FCB410": _error("code: there is no archive {path}"),
+    "FCB411": _error("{path} is no .zip archive, or a damaged one ({detail})"),
+    "FCB412": _error(
+        "{path}: the member {detail} has a name that is no path below the code directory",
+        "make the archive anew, inside the directory of the code",
+    ),
+    "FCB413": _error(
+        "{path}: the symbolic link {detail} leads out of the code directory",
+        "pack what it leads to (zip does without -y)",
+    ),
+    "FCB414": _error(
+        "{path}: the member {detail} is encrypted", "the cloud cannot unpack it either"
+    ),
+    "FCB415": _error("{path} has more than {most} members", "leave out what the code does not use"),
+    "FCB416": _error("{path}: two members want to be at {detail}"),
+    "FCB417": _error("{path}: the member {detail} is of a kind that cannot be unpacked"),
+    "FCB418": _error("{path} has more than {gb} GB when it is unpacked"),
     # --- selection and interpreters
     "FCB501": _error("no function or resource is called '{name}'", "{advice}"),
     "FCB502": _error("'{name}' has the runtime {runtime}, and only Python runs here", "{advice}"),

@@ -1,4 +1,4 @@
-"""Looks a handler up in the code directory by reading it; no user code runs.
+"""Looks a handler up in the code by reading it; no user code runs.
 
 `file.function` splits at its last dot; `pkg.sub.main.h` and `pkg/sub/main.h` are both
 `pkg/sub/main.py`. A finding is made only where the absence is certain: names can come from star
@@ -9,31 +9,21 @@ syntax the running one does not know.
 from __future__ import annotations
 
 import ast
-import os
 import warnings
-from collections.abc import Iterator, Mapping
-from typing import NamedTuple
+from collections.abc import Iterator
 
+from sandbox.config.code import CodeTree, Fault
 from sandbox.config.findings import near
-from sandbox.config.inputs import Inputs
 
-__all__ = ["Fault", "find_handler", "module_names", "split_handler"]
+__all__ = ["find_handler", "module_names", "split_handler"]
 
 MAX_SOURCE_BYTES = 4 << 20
-MAX_FILES_LISTED = 2000
 
 _DYNAMIC_NAMES = {
     "exec", "eval", "globals", "locals", "vars", "setattr", "__import__", "import_module",
 }  # fmt: skip
 _DYNAMIC_ATTRIBUTES = {"__dict__", "modules", "import_module", "exec_module", "__setattr__"}
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
-
-
-class Fault(NamedTuple):
-    """Why a handler cannot be found: the code of the finding, and what fills its texts."""
-
-    code: str
-    fields: Mapping[str, object]
 
 
 def split_handler(handler: str) -> tuple[str, str] | None:
@@ -45,17 +35,16 @@ def split_handler(handler: str) -> tuple[str, str] | None:
     return "/".join(parts) + ".py", function
 
 
-def find_handler(handler: str, code_dir: str, inputs: Inputs) -> Fault | None:
+def find_handler(handler: str, code: CodeTree) -> Fault | None:
     """None when the handler is there, or may be."""
     split = split_handler(handler)
     if split is None:
         return Fault("FCB403", {"handler": handler})
     file, function = split
-    path = os.path.join(code_dir, file)
-    if not inputs.is_file(path):
-        advice = near(file, _python_files(code_dir))
+    if not code.has(file):
+        advice = near(file, code.python_files())
         return Fault("FCB404", {"handler": handler, "file": file, "advice": advice})
-    data = inputs.read(path, MAX_SOURCE_BYTES)
+    data = code.read(file, MAX_SOURCE_BYTES)
     names = module_names(data) if data and len(data) <= MAX_SOURCE_BYTES else None
     if data == b"":
         names = set()
@@ -64,22 +53,6 @@ def find_handler(handler: str, code_dir: str, inputs: Inputs) -> Fault | None:
     advice = near(function, sorted(name for name in names if not name.startswith("__")))
     fields = {"handler": handler, "file": file, "function": function, "advice": advice}
     return Fault("FCB405", fields)
-
-
-def _python_files(code_dir: str) -> list[str]:
-    """Files that could be meant, for a finding; the search ends early in a large tree."""
-    found: list[str] = []
-    for directory, folders, names in os.walk(code_dir):
-        folders[:] = sorted(name for name in folders if not name.startswith((".", "__")))
-        relative = os.path.relpath(directory, code_dir)
-        found += [
-            os.path.normpath(os.path.join(relative, name))
-            for name in sorted(names)
-            if name.endswith(".py")
-        ]
-        if len(found) > MAX_FILES_LISTED:
-            break
-    return found[:MAX_FILES_LISTED]
 
 
 def module_names(source: bytes) -> set[str] | None:

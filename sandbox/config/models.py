@@ -13,6 +13,7 @@ from pydantic import AfterValidator, Field, WithJsonSchema
 from sandbox.config import cloud
 from sandbox.config.fields import (
     Auto,
+    Flag,
     ListOf,
     Model,
     Number,
@@ -39,6 +40,7 @@ __all__ = [
     "BoxFunction",
     "Hook",
     "Model",
+    "MountPath",
     "Props",
     "Trigger",
     "item_model",
@@ -57,8 +59,7 @@ ACCEPTED_SILENTLY = frozenset((
 WITHOUT_EFFECT = frozenset((
     "gpuConfig", "sessionAffinity", "sessionAffinityConfig", "instanceIsolationMode",
     "enableLongLiving", "customContainerConfig", "vpcBinding", "disableOndemand",
-    "microSandboxConfig", "layers", "nasConfig", "ossMountConfig", "polarFsConfig",
-    "juiceFsConfig",
+    "microSandboxConfig", "polarFsConfig", "juiceFsConfig",
 ))  # fmt: skip
 """What could make a difference, and has none here: one warning each."""
 
@@ -317,6 +318,37 @@ class BoxFunction(Model):
     )
 
 
+class MountPath(Model):
+    """The longer form of one of fcbox.mounts."""
+
+    path: str | None = Field(default=None, min_length=1, description="the path of a directory")
+    read_only: Flag | None = Field(default=None, description="true or false")
+
+
+Mounts = Annotated[
+    dict[str, Any],
+    WithJsonSchema(
+        {
+            "type": "object",
+            "additionalProperties": {
+                "anyOf": [
+                    {"type": "string"},
+                    {
+                        "type": "object",
+                        "properties": {
+                            "path": {"type": "string"},
+                            "readOnly": {"type": "boolean"},
+                        },
+                        "required": ["path"],
+                    },
+                ]
+            },
+        }
+    ),
+]
+"""`mounts` of this package checks the entries."""
+
+
 class Box(Model):
     """The top-level key `fcbox`."""
 
@@ -338,4 +370,8 @@ class Box(Model):
     python: str | None = Field(default=None, min_length=1, description="the path of an interpreter")
     functions: dict[str, BoxFunction] = Field(
         default_factory=dict, description="a map of function names"
+    )
+    mounts: Mounts = Field(
+        default_factory=dict,
+        description="a map of layers and mount points to directories of this machine",
     )

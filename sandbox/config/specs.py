@@ -7,7 +7,9 @@ import re
 from typing import NamedTuple
 
 from sandbox.config import scalars
+from sandbox.config.archives import Archive
 from sandbox.config.checks import report_checks
+from sandbox.config.code import CodeDirectory
 from sandbox.config.findings import Findings
 from sandbox.config.handlers import find_handler
 from sandbox.config.inputs import Inputs
@@ -31,6 +33,9 @@ MAX_ENVIRONMENT_BYTES = 4096
 RESERVED_PREFIX = "FC_"
 
 _VARIABLE = re.compile(r"[A-Za-z][A-Za-z0-9_]*", re.ASCII)
+
+
+Code = CodeDirectory | Archive
 
 
 class Resource(NamedTuple):
@@ -68,19 +73,20 @@ class _Maker:
 
     def spec(self, box: dict[str, BoxFunction]) -> FunctionSpec:
         props, name = self._props, self._name()
-        code_dir = self._code_dir()
+        code = self._code()
         own = box.get(name) or box.get(self._resource.key) or BoxFunction()
         spec = FunctionSpec(
             name=name,
-            handler=self._handler(code_dir),
-            code_dir=code_dir,
+            handler=self._handler(code),
+            code_dir=code.path if isinstance(code, CodeDirectory) else "",
+            code_archive=code.path if isinstance(code, Archive) else "",
             runtime=props.runtime or "",
             resource=self._resource.key,
             timeout_s=props.timeout,
             memory_mb=props.memory_size,
             environment=self._environment(),
-            initializer=self._initializer(code_dir),
-            pre_stop=self._pre_stop(code_dir),
+            initializer=self._initializer(code),
+            pre_stop=self._pre_stop(code),
             region=props.region,
         )
         self._warn_without_effect()
@@ -103,42 +109,48 @@ class _Maker:
 
     # --- code and handlers --------------------------------------------------------------------
 
-    def _code_dir(self) -> str:
-        """The absolute code directory, or empty (and a finding) when there is none."""
+    def _code(self) -> Code | None:
+        """The code, or None (and a finding) when there is none."""
         node = child(self._node, "code")
         at = child(node, "src") or node
         if at is None or is_broken(at):
             self._report_missing("code", node)
-            return ""
+            return None
         if not isinstance(at.value, str):
             is_map = isinstance(at.value, dict)
             what = phrase("without src (in OSS)") if is_map else phrase("of this kind")
             self._findings.add("FCB402", at, what=what)
-            return ""
-        return self._existing_directory(at.value, at.span)
+            return None
+        return self._existing_code(at.value, at)
 
-    def _existing_directory(self, given: str, at: Span) -> str:
+    def _existing_code(self, given: str, at: Node) -> Code | None:
         path = os.path.normpath(os.path.join(self._directory, given))
-        if given.lower().endswith((".zip", ".jar", ".war")) and not self._inputs.is_directory(path):
-            self._findings.add("FCB402", at, what=phrase("as an archive"))
-            return ""
-        if not self._inputs.is_directory(path):
+        if self._inputs.is_directory(path):
+            return CodeDirectory(path, self._inputs)
+        if given.lower().endswith((".jar", ".war")):
+            self._findings.add("FCB402", at, what=phrase("as an archive for Java"))
+            return None
+        if not given.lower().endswith(".zip"):
             self._findings.add("FCB401", at, path=path)
-            return ""
-        return path
+            return None
+        archive = Archive.open(path, self._inputs)
+        if isinstance(archive, Archive):
+            return archive
+        self._findings.add(archive.code, at, **archive.fields)
+        return None
 
-    def _handler(self, code_dir: str) -> str:
+    def _handler(self, code: Code | None) -> str:
         node = child(self._node, "handler")
         if node is None:
             self._report_missing("handler", None)
-        self._check_handler(node, code_dir)
+        self._check_handler(node, code)
         return self._props.handler or ""
 
-    def _check_handler(self, node: Node | None, code_dir: str) -> None:
-        """Without a code directory only the form can be checked; that finding comes first."""
-        if node is None or not isinstance(node.value, str) or not code_dir:
+    def _check_handler(self, node: Node | None, code: Code | None) -> None:
+        """Without code only the form could be checked; that finding comes first."""
+        if node is None or not isinstance(node.value, str) or code is None:
             return
-        fault = find_handler(node.value, code_dir, self._inputs)
+        fault = find_handler(node.value, code)
         if fault:
             self._findings.add(fault.code, node, **fault.fields)
 
@@ -150,20 +162,20 @@ class _Maker:
 
     # --- hooks --------------------------------------------------------------------------------
 
-    def _initializer(self, code_dir: str) -> Callback | None:
+    def _initializer(self, code: Code | None) -> Callback | None:
         lifecycle = self._props.instance_lifecycle_config
         current = lifecycle.initializer if lifecycle else None
-        old = self._old_initializer(code_dir)
-        return self._hook("initializer", current, code_dir) or old
+        old = self._old_initializer(code)
+        return self._hook("initializer", current, code) or old
 
-    def _old_initializer(self, code_dir: str) -> Callback | None:
+    def _old_initializer(self, code: Code | None) -> Callback | None:
         """The keys of FC 2.0: the user of such a file means an Initializer, so it gets one."""
         for key in sorted(FC2_KEYS):
             self._warn_old_key(key)
         handler = self._props.initializer
         if handler is None:
             return None
-        self._check_handler(child(self._node, "initializer"), code_dir)
+        self._check_handler(child(self._node, "initializer"), code)
         return Callback(handler, self._props.initialization_timeout or DEFAULT_HOOK_TIMEOUT_S)
 
     def _warn_old_key(self, key: str) -> None:
@@ -172,18 +184,18 @@ class _Maker:
             meant = f"instanceLifecycleConfig.initializer.{leaf}"
             self._findings.add("FCB315", self._node.value[key].key, key=key, meant=meant)
 
-    def _pre_stop(self, code_dir: str) -> Callback | None:
+    def _pre_stop(self, code: Code | None) -> Callback | None:
         lifecycle = self._props.instance_lifecycle_config
-        return self._hook("preStop", lifecycle.pre_stop if lifecycle else None, code_dir)
+        return self._hook("preStop", lifecycle.pre_stop if lifecycle else None, code)
 
-    def _hook(self, key: str, hook: Hook | None, code_dir: str) -> Callback | None:
+    def _hook(self, key: str, hook: Hook | None, code: Code | None) -> Callback | None:
         node = child(child(self._node, "instanceLifecycleConfig"), key)
         command = child(node, "command")
         if command is not None:
             self._findings.add("FCB319", command)
         if hook is None or not hook.handler:
             return None
-        self._check_handler(child(node, "handler"), code_dir)
+        self._check_handler(child(node, "handler"), code)
         return Callback(hook.handler, hook.timeout or DEFAULT_HOOK_TIMEOUT_S)
 
     # --- environment --------------------------------------------------------------------------

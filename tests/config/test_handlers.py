@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from sandbox.config.code import CodeDirectory
 from sandbox.config.handlers import find_handler, module_names, split_handler
 from sandbox.config.inputs import Inputs
 from sandbox.config.texts import in_words
@@ -43,7 +44,7 @@ def test_forms(handler: str, split: tuple[str, str] | None) -> None:
 def test_no_finding_where_the_name_is_or_may_be(tmp_path: Path, source: str) -> None:
     (tmp_path / "index.py").write_text(source)
 
-    assert find_handler("index.h", str(tmp_path), Inputs()) is None
+    assert find_handler("index.h", CodeDirectory(str(tmp_path), Inputs())) is None
 
 
 @pytest.mark.parametrize(
@@ -55,7 +56,7 @@ def test_no_finding_where_the_name_is_or_may_be(tmp_path: Path, source: str) -> 
 def test_a_name_that_is_surely_absent(tmp_path: Path, source: str) -> None:
     (tmp_path / "index.py").write_text(source)
 
-    fault = find_handler("index.h", str(tmp_path), Inputs())
+    fault = find_handler("index.h", CodeDirectory(str(tmp_path), Inputs()))
 
     assert fault is not None
     assert fault.code == "FCB405"
@@ -65,8 +66,8 @@ def test_near_names_are_offered(tmp_path: Path) -> None:
     (tmp_path / "src").mkdir()
     (tmp_path / "src" / "index.py").write_text("def handler(e, c): ...\n")
 
-    function = find_handler("src.index.handlr", str(tmp_path), Inputs())
-    file = find_handler("src/indx.handler", str(tmp_path), Inputs())
+    function = find_handler("src.index.handlr", CodeDirectory(str(tmp_path), Inputs()))
+    file = find_handler("src/indx.handler", CodeDirectory(str(tmp_path), Inputs()))
 
     assert function is not None
     assert in_words(function.fields["advice"], "en") == "did you mean handler?"
