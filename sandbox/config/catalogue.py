@@ -33,17 +33,21 @@ def _note(message: str, hint: str = "") -> Entry:
 CATALOGUE: dict[str, Entry] = {
     # --- text and YAML
     "FCB101": _error("not valid YAML: {problem}", "{advice}"),
-    "FCB102": _error("the file is larger than {limit} MB"),
+    "FCB102": _error(
+        "the file is larger than {limit} MB", "put data that a function needs beside its code"
+    ),
     "FCB103": _error(
         "the file is not UTF-8: byte {byte}", "save it as UTF-8 (it may be in GBK or UTF-16 now)"
     ),
     "FCB104": _error("a character that may not stand here: {character}", "delete it"),
-    "FCB105": _error("nested deeper than {limit} levels"),
+    "FCB105": _error("nested deeper than {limit} levels", "make it flatter"),
     "FCB106": _error(
         "more than {limit} values once aliases and variables are written out",
         "a file that grows like this is taken for an attack",
     ),
-    "FCB107": _error("duplicate key '{key}', first at line {line}, column {column}"),
+    "FCB107": _error(
+        "duplicate key '{key}', first at line {line}, column {column}", "delete one of the two"
+    ),
     "FCB108": _error(
         "a second YAML document begins here", "a file holds one document: split it at the '---'"
     ),
@@ -56,16 +60,23 @@ CATALOGUE: dict[str, Entry] = {
         "this is the template of an application: give the values, as in {example}, or defaults in "
         "publish.yaml beside it",
     ),
-    "FCB112": _error("the anchor &{anchor} holds an alias of itself"),
+    "FCB112": _error(
+        "the anchor &{anchor} holds an alias of itself", "write the value out instead of the alias"
+    ),
     "FCB113": _error(
         "there is no anchor &{anchor} above", "quote the text if it begins with a star"
     ),
-    "FCB114": _error("a key must be a text, not a map or a list"),
-    "FCB115": _error("the file is empty"),
-    "FCB116": _error("<< needs a map or a list of maps"),
-    "FCB117": _error("more than {limit} %TAG lines"),
+    "FCB114": _error(
+        "a key must be a text, not a map or a list", "quote it if it is meant as a text"
+    ),
+    "FCB115": _error("the file is empty", "`fcbox init` writes a small project"),
+    "FCB116": _error("<< needs a map or a list of maps", "for example <<: *name"),
+    "FCB117": _error("more than {limit} %TAG lines", "delete them: no s.yaml needs one"),
     "FCB118": _error("{file} cannot be read", "it has to be an ordinary, readable file"),
-    "FCB119": _error("there is more wrong than these {limit} findings; the rest was not read"),
+    "FCB119": _error(
+        "there is more wrong than these {limit} findings; the rest was not read",
+        "mend these first",
+    ),
     "FCB120": _error(
         "{statement} is a statement of a template: it cannot be filled in",
         "render the application with `s init`, or write what it stands for",
@@ -85,19 +96,25 @@ CATALOGUE: dict[str, Entry] = {
     "FCB134": _warning("this is one text, not a map or a list: {problem}", "{advice}"),
     # --- variables
     "FCB201": _error("{what} not found", "{advice}"),
-    "FCB202": _error("a variable depends on itself: {cycle}"),
+    "FCB202": _error("a variable depends on itself: {cycle}", "write a value in one of the places"),
     "FCB203": _error(
         "env('{name}') not found",
         "set {name} in the environment or in a .env file, or give a default: "
         "${{env('{name}', 'default')}}",
     ),
-    "FCB204": _error("{what} is not supported yet: {reason}"),
+    "FCB204": _error(
+        "{what} is not supported yet: {reason}",
+        "write the value itself, or take it from the environment",
+    ),
     "FCB205": _error("not a valid ${{...}} expression: {problem}", "{advice}"),
     "FCB206": _error(
         "{what} is a map or a list: it cannot stand inside a text", "use it as the whole value"
     ),
     "FCB207": _error("no value: {problem}"),
-    "FCB208": _warning("{what} is known only after a deployment: left as it is"),
+    "FCB208": _warning(
+        "{what} is known only after a deployment: left as it is",
+        "${{env('NAME', 'default')}} would give it a value here",
+    ),
     "FCB209": _warning(
         "no account id is known: config('AccountID') gives {account_id}",
         "set fcbox.accountId in this file",
@@ -105,7 +122,9 @@ CATALOGUE: dict[str, Entry] = {
     "FCB210": _error("values and variables nested deeper than {limit} levels"),
     "FCB211": _error("unknown function {name}()", "{advice}"),
     # --- the file and its keys
-    "FCB300": _error("the top level must be a map"),
+    "FCB300": _error(
+        "the top level must be a map", "with the keys edition and resources, in the first column"
+    ),
     "FCB301": _error(
         "edition is {found}, it must be the text 3.0.0",
         "write `edition: 3.0.0`; as it is, the official tool silently runs nothing",
@@ -118,18 +137,29 @@ CATALOGUE: dict[str, Entry] = {
     "FCB304": _error("there is no Python function to run", "{advice}"),
     "FCB305": _error("the resource name '{name}' holds a dot", "variables could not refer to it"),
     "FCB306": _warning("unknown key '{key}'", "{advice}"),
-    "FCB307": _warning("fcbox never runs shell hooks; the official tool would have run: {what}"),
+    "FCB307": _warning(
+        "fcbox never runs shell hooks; the official tool would have run: {what}",
+        "run by hand what the functions need",
+    ),
     "FCB308": _error("{key} is not supported yet"),
     "FCB309": _note("resource '{name}' is skipped: component {component} does not run locally"),
-    "FCB310": _warning("component {component} is taken for fc3: its props look like a function"),
+    "FCB310": _warning(
+        "component {component} is taken for fc3: its props look like a function",
+        "write component: fc3 if it is one",
+    ),
     "FCB311": _error("resource '{name}' has no {key}", "{advice}"),
     "FCB312": _error("{key} is {found}: expected {expected}"),
-    "FCB313": _warning("no functionName: the resource's key '{name}' is used"),
+    "FCB313": _warning(
+        "no functionName: the resource's key '{name}' is used", "write functionName: {name}"
+    ),
     "FCB314": _warning("{key} has no effect in fcbox"),
     "FCB315": _warning(
         "the cloud ignores {key} in a 3.0 file; fcbox takes it for {meant}", "write it as {meant}"
     ),
-    "FCB316": _error("minimum of instances {least} is above the maximum {most}"),
+    "FCB316": _error(
+        "minimum of instances {least} is above the maximum {most}",
+        "the maximum is maxInstances or reservedConcurrency",
+    ),
     "FCB317": _error("the environment variable {name} is a map or a list", "it must be a text"),
     "FCB318": _error(
         "'{name}' cannot be the name of an environment variable",
@@ -138,10 +168,14 @@ CATALOGUE: dict[str, Entry] = {
     "FCB319": _error(
         "a command as a hook needs a custom runtime", "write `handler: file.function`"
     ),
-    "FCB320": _error("two resources have the functionName '{name}', the first is '{first}'"),
+    "FCB320": _error(
+        "two resources have the functionName '{name}', the first is '{first}'",
+        "rename one of the functions",
+    ),
     "FCB321": _error("there is no template '{name}'", "{advice}"),
     "FCB322": _warning(
-        "the environment variable {name} is dropped: names that begin with FC_ belong to the cloud"
+        "the environment variable {name} is dropped: names that begin with FC_ belong to the cloud",
+        "choose another name",
     ),
     "FCB323": _error(
         "the environment variables have {size} bytes, at most {limit} are allowed",
@@ -195,7 +229,10 @@ CATALOGUE: dict[str, Entry] = {
     "FCB353": _error("{trigger} is a timer and has no cronExpression", "for example @every 5m"),
     "FCB354": _warning("{trigger} has no {key}: the cloud refuses it"),
     "FCB355": _warning("unknown triggerType '{kind}'", "{advice}"),
-    "FCB356": _warning("FC 3.0 has no preFreeze hook any more: the cloud ignores it"),
+    "FCB356": _warning(
+        "FC 3.0 has no preFreeze hook any more: the cloud ignores it",
+        "do it at the end of the handler, or in preStop",
+    ),
     # --- files of FC 2.0
     "FCB330": _note(
         "FC 2.0 file: converted in memory", "`fcbox config convert` writes the 3.0 form"
@@ -210,7 +247,9 @@ CATALOGUE: dict[str, Entry] = {
         "write the map here, or below `vars`",
     ),
     # --- code and handlers
-    "FCB401": _error("code: there is no directory {path}"),
+    "FCB401": _error(
+        "code: there is no directory {path}", "the path begins at the directory of the s.yaml"
+    ),
     "FCB402": _error(
         "code {what} is not supported yet", "give the directory of the code, or its .zip"
     ),
@@ -220,8 +259,12 @@ CATALOGUE: dict[str, Entry] = {
     "FCB404": _error("handler '{handler}': there is no file {file}", "{advice}"),
     "FCB405": _error("handler '{handler}': {file} has no {function}", "{advice}"),
     # --- archives of code
-    "FCB410": _error("code: there is no archive {path}"),
-    "FCB411": _error("{path} is no .zip archive, or a damaged one ({detail})"),
+    "FCB410": _error(
+        "code: there is no archive {path}", "build it, or give the directory that it is made of"
+    ),
+    "FCB411": _error(
+        "{path} is no .zip archive, or a damaged one ({detail})", "make the archive anew"
+    ),
     "FCB412": _error(
         "{path}: the member {detail} has a name that is no path below the code directory",
         "make the archive anew, inside the directory of the code",
