@@ -265,6 +265,35 @@ def init(
     raise typer.Exit(write_project(directory, template.value))
 
 
+@config_app.command("show")
+def config_show(
+    config: Annotated[
+        str | None, typer.Argument(help="The s.yaml. Default: in this directory.")
+    ] = None,
+    functions: Annotated[
+        list[str] | None, typer.Argument(help="Functions or resources. Default: all.")
+    ] = None,
+    is_resolved: Annotated[
+        bool, typer.Option("--resolved", help="Replace variables, and add defaults.")
+    ] = False,
+    is_json: Annotated[bool, typer.Option("--json", help="JSON instead of YAML.")] = False,
+    env: Env = None,
+    values: Values = None,
+) -> None:
+    """Show what a configuration comes to, and where each value was written."""
+    from sandbox.cli.show import show
+
+    code = show(
+        config,
+        tuple(functions or ()),
+        is_resolved=is_resolved,
+        is_json=is_json,
+        env=env,
+        values=_values(values),
+    )
+    raise typer.Exit(code)
+
+
 @config_app.command("convert")
 def config_convert(
     config: Annotated[

@@ -123,8 +123,8 @@ class Project:
         if access is not None:
             self._rest = with_entry(self._rest, "access", access)
         templates = self.common("template")
-        files = [part for part in (parts.base, parts.main) if part is not None]
-        self._layers = [self._layer(part, templates) for part in files]
+        self._files = [part for part in (parts.base, parts.main) if part is not None]
+        self._layers = [self._layer(part, templates) for part in self._files]
 
     def top_level(self) -> list[str]:
         """The keys of the top level, in order."""
@@ -149,6 +149,19 @@ class Project:
                 own = layer.variables.resolve(node, resource)
                 found = merged(found, without_nulls(own)) if found else own
         return found if found and found.value is not None else None
+
+    def written(self, resource: str) -> Node:
+        """A resource with its template under it, the files merged, and nothing resolved."""
+        found: Node | None = None
+        for part in self._files:
+            own = _at(part, "resources", resource)
+            if own is None:
+                continue
+            alone = Node({resource: Entry(own.span, own)}, own.span)
+            whole = with_templates(alone, child(self.root, "template"), Findings())
+            laid = _at(whole, resource) or own
+            found = merged(found, without_nulls(laid)) if found else laid
+        return found or _nothing(self.root)
 
     def _layer(self, part: Node, templates: Node | None) -> _Layer:
         resources = child(part, "resources") or _nothing(part)

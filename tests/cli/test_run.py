@@ -440,7 +440,7 @@ class TestConfiguration:
         ran = fcbox(tmp_path, "run", "-e", "1", cwd=tmp_path)
 
         assert (ran.code, ran.out) == (78, b"")
-        assert ran.err.startswith("s.yaml:4:6: error: not valid YAML: ")
+        assert ran.err.startswith("s.yaml:3:6: error: not valid YAML: ")
         assert "    x: y\n     ^\n" in ran.err
 
     def test_five_mistakes(self, tmp_path: Path) -> None:
