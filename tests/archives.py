@@ -132,7 +132,7 @@ HOSTILE: dict[str, tuple[str, Callable[[Path], object]]] = {
     "encrypted": ("FCB414", _encrypted),
     "a million members": ("FCB415", _million_members),
     "many members": ("FCB415", _many_members),
-    "bomb": ("FCB415", _bomb),
+    "bomb": ("FCB418", _bomb),
     "twice": ("FCB416", _with_name("./index.py")),
     "below a file": ("FCB416", _with_name("index.py/x")),
     "below a link": (

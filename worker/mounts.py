@@ -211,7 +211,10 @@ def _make_private():
 def _unshare(flags):
     # type: (int) -> None
     if _libc.unshare(flags) != 0:
-        raise _error("this machine refuses a namespace")
+        exc = _error("this machine refuses a namespace")
+        if exc.errno == errno.ENOSPC:  # "No space left on device" would mislead
+            exc.strerror = "no more of them are allowed (user.max_mnt_namespaces)"
+        raise exc
 
 
 def _write(path, text):
