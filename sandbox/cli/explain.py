@@ -59,11 +59,12 @@ def shown_template(template: str, mark: str = "<{}>") -> str:
 
 def _print_all(language: str, is_json: bool) -> None:
     if is_json:
-        print(json.dumps([_summary(code, language) for code in CATALOGUE], ensure_ascii=False))
+        summaries = [_summary(code, language) for code in sorted(CATALOGUE)]
+        print(json.dumps(summaries, ensure_ascii=False))
         return
-    for code, entry in CATALOGUE.items():
+    for code in sorted(CATALOGUE):
         message = shown_template(texts_of(code, language)[0])
-        print(f"{code}  {entry.severity:<8} {message}")
+        print(f"{code}  {CATALOGUE[code].severity:<8} {message}")
 
 
 def _summary(code: str, language: str) -> dict[str, object]:

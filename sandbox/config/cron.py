@@ -26,7 +26,7 @@ _ZONE = re.compile(r"CRON_TZ=[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*", re.ASCII)
 
 
 class _Field(NamedTuple):
-    name: str
+    name: Phrase
     least: int
     most: int
     names: tuple[str, ...] = ()
@@ -35,12 +35,12 @@ class _Field(NamedTuple):
 _MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 _DAYS = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
 _FIELDS = (
-    _Field("seconds", 0, 59),
-    _Field("minutes", 0, 59),
-    _Field("hours", 0, 23),
-    _Field("day-of-month", 1, 31),
-    _Field("month", 1, 12, _MONTHS),
-    _Field("day-of-week", 0, 7, _DAYS),
+    _Field(phrase("seconds"), 0, 59),
+    _Field(phrase("minutes"), 0, 59),
+    _Field(phrase("hours"), 0, 23),
+    _Field(phrase("day-of-month"), 1, 31),
+    _Field(phrase("month"), 1, 12, _MONTHS),
+    _Field(phrase("day-of-week"), 0, 7, _DAYS),
 )
 
 
@@ -72,8 +72,8 @@ def _fields_problem(words: list[str]) -> Phrase | None:
         return phrase("it has 5 fields, and the seconds come first: 0 {fields}",
                       fields=" ".join(words))  # fmt: skip
     if len(words) != len(_FIELDS):
-        return phrase("it has {count} fields, and 6 are needed: {names}", count=len(words),
-                      names=" ".join(field.name for field in _FIELDS))  # fmt: skip
+        return phrase("it has {count} fields, and 6 are needed: seconds minutes hours "
+                      "day-of-month month day-of-week", count=len(words))  # fmt: skip
     problems = (_field_problem(field, word) for field, word in zip(_FIELDS, words, strict=True))
     return next(filter(None, problems), None)
 

@@ -152,8 +152,12 @@ def _json(call: FunctionCall) -> Value:
         return _value_of(plain, call.at, MAX_DEPTH)
     except _UnusableError as error:
         raise CallError("FCB207", problem=error.problem) from None
-    except (ValueError, RecursionError) as error:
-        raise CallError("FCB207", problem=phrase("not valid JSON: {error}", error=error)) from None
+    except json.JSONDecodeError as error:
+        problem = phrase("not valid JSON in line {line}, column {column}",
+                         line=error.lineno, column=error.colno)  # fmt: skip
+        raise CallError("FCB207", problem=problem) from None
+    except (ValueError, RecursionError):
+        raise CallError("FCB207", problem=phrase("not valid JSON")) from None
 
 
 def _value_of(plain: object, at: Span, levels: int) -> Value:
