@@ -40,7 +40,7 @@ def keys_table(model: type[models.Model], *, skip: frozenset[str] = frozenset())
             continue
         field = model.model_fields[name]
         expected = field.description or "not supported"
-        lines.append(f"| `{key}` | {expected} | {_default(field.get_default())} |")
+        lines.append(f"| `{key}` | {expected} | {_default(field.get_default(call_default_factory=True))} |")
     return "\n".join(lines)
 
 

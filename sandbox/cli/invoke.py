@@ -53,6 +53,8 @@ def _tell_ignored(options: RunOptions, pid: int) -> None:
         "--logger-layout": options.logger_layout is not None,
         "--log-file": options.log_file is not None,
         "--python": options.python is not None,
+        "--env": options.env is not None,
+        "--set": bool(options.values),
     }
     ignored = ", ".join(name for name, is_given in given.items() if is_given)
     if ignored:

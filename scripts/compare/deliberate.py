@@ -37,19 +37,9 @@ DELIBERATE = (
         "the text as written", "the date would be lost",
     ),
     Deliberate(
-        "differs-blanks", "",
-        "`${ vars.s }`, blanks around a reference", "error: not found", "the value",
-        "blanks around a call are fine there too",
-    ),
-    Deliberate(
         "differs-references", "",
         "`${this.props.a}` where `a` is itself `${this...}`", "error: not found", "the value",
         "references are followed to any depth",
-    ),
-    Deliberate(
-        "differs-template-this", "",
-        "`${this...}` in a fragment of `template`", "error: not found",
-        "the value for the resource that extends it", "there is no other meaning",
     ),
     Deliberate(
         "differs-cycle", "resources.a.props.description",

@@ -86,9 +86,14 @@ def test_all_exit_codes(name: str) -> None:
     assert told == ALL_EXIT_CODES
 
 
-@pytest.mark.parametrize("command", ["run", "invoke", "ps", "validate", "init"])
+COMMANDS = (
+    "run", "invoke", "ps", "validate", "explain", "config show", "config convert", "schema", "init",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("command", COMMANDS)
 def test_all_options(command: str, tmp_path: Path) -> None:
-    shown = run_python("-m", "sandbox", command, "--help", state=tmp_path).stdout
+    shown = run_python("-m", "sandbox", *command.split(), "--help", state=tmp_path).stdout
     rows = [line for line in shown.splitlines() if line.startswith("│")]
     options = {option for row in rows for option in _OPTION.findall(row)}
 
