@@ -125,7 +125,11 @@ def _mapped(setup: "Mapping[str, Any]", entries: "Iterable[str]") -> "List[str]"
         ("/opt", setup.get("layers", ())),
     ]
     places += _mounted_elsewhere(setup)
-    return [real for entry in entries if entry for real in _replaced(entry, places)]
+    mapped = []  # type: List[str]
+    for entry in filter(None, entries):
+        found = _replaced(entry, places)
+        mapped += [entry] if found == [entry] else [path.rstrip("/") for path in found]
+    return mapped
 
 
 def _mounted_elsewhere(setup: "Mapping[str, Any]") -> "List[Tuple[str, Sequence[str]]]":
@@ -136,6 +140,5 @@ def _mounted_elsewhere(setup: "Mapping[str, Any]") -> "List[Tuple[str, Sequence[
 def _replaced(path: str, places: "Iterable[Tuple[str, Sequence[str]]]") -> "List[str]":
     for cloud, folders in places:
         if path == cloud or path.startswith(cloud + "/"):
-            rest = path[len(cloud) :].rstrip("/")
-            return [folder.rstrip("/") + rest for folder in folders]
+            return [folder.rstrip("/") + path[len(cloud) :] for folder in folders]
     return [path]

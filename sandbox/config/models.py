@@ -372,6 +372,6 @@ class Box(Model):
         default_factory=dict, description="a map of function names"
     )
     mounts: Mounts = Field(
-        default_factory=dict,
+        default={},
         description="a map of layers and mount points to directories of this machine",
     )

@@ -285,6 +285,36 @@ def test_what_would_hide_the_code_is_refused(tmp_path: Path, capfd: Any) -> None
     assert f"{target}: it would hide {spec.code_dir}" in line
 
 
+def test_it_is_told_at_start(tmp_path: Path) -> None:
+    """Before anybody invokes the function."""
+    spec = write_function(tmp_path, "", mounts=(Mount(str(tmp_path), local(tmp_path, "nas")),))
+    log = tmp_path / "log"
+
+    with (
+        log.open("wb") as file,
+        open_box(tmp_path, spec, log_format="console", log_fd=file.fileno()) as box,
+    ):
+        wait_until(lambda: told_lines(log.read_text()), "the line of the trial")
+        assert box.instances() == []
+
+
+def test_it_is_told_when_it_comes_later(tmp_path: Path, capfd: Any) -> None:
+    """The machine changed since the start: a file stands in the way."""
+    target = tmp_path / "way" / "target"
+    source = f"import os\ndef handler(e, c): return os.path.isdir({str(target)!r})"
+    spec = write_function(tmp_path, source, mounts=(Mount(str(target), local(tmp_path, "nas")),))
+
+    with open_box(tmp_path, spec, log_format="console") as box:
+        assert box.invoke("f").body == b"true"
+        wait_until(lambda: len(box.processes()) == 1, "the end of the trial")
+        target.parent.write_text("")
+        box.recycle("f")
+        assert box.invoke("f").body == b"false"
+
+    (line,) = told_lines(capfd.readouterr().err)
+    assert f"{target}: {target.parent}: Not a directory" in line
+
+
 BOX = """
 import json, os, sys
 from sandbox import FunctionSpec, Sandbox
@@ -294,7 +324,9 @@ fields["mounts"] = tuple(Mount(*mount) for mount in fields.get("mounts", ()))
 fields["layers"] = tuple(fields.get("layers", ()))
 with Sandbox([FunctionSpec(**fields)], log_format="console", environ=os.environ) as box:
     body = box.invoke(fields["name"]).body.decode()
-    print(json.dumps([body, [record.pid for record in box.instances()]]), flush=True)
+    target = fields["mounts"][0].target
+    seen = os.listdir(target) if os.path.isdir(target) else None
+    print(json.dumps([body, [record.pid for record in box.instances()], seen]), flush=True)
     if sys.argv[2:]:
         sys.stdin.read()
 """
@@ -337,7 +369,7 @@ def test_refused_namespaces_are_told(tmp_path: Path) -> None:
     done = run_box(tmp_path, spec, [sys.executable, "-c", REFUSING])
 
     assert done.returncode == 0, done.stderr
-    body, _ = json.loads(done.stdout)
+    body, _, _ = json.loads(done.stdout)
     exists, data, other, value, paths, pythonpath, uid, library = json.loads(body)
     assert (exists, data, other, value) == (False, f"{nas}/x", f"{TARGET}x", 1)
     assert [path.replace(str(tmp_path), "") for path in paths if path.endswith("/python")] == [
@@ -348,6 +380,21 @@ def test_refused_namespaces_are_told(tmp_path: Path) -> None:
     lines = told_lines(done.stderr)
     assert [TARGET in line or "/opt" in line for line in lines] == [True, True]
     assert all("this machine refuses a namespace" in line for line in lines)
+
+
+def test_mounts_do_not_spread(tmp_path: Path) -> None:
+    """Most hosts share what is mounted with everybody; the machine of this test may not."""
+    target = local(tmp_path, "target", host="")
+    source = f"import os\ndef handler(event, context): return os.listdir({target!r})"
+    mount = Mount(target, local(tmp_path, "nas", there=""))
+    spec = write_function(tmp_path, source, mounts=(mount,))
+    flags = [] if os.geteuid() == 0 else ["--map-root-user"]
+
+    done = run_box(tmp_path, spec, ["unshare", "--mount", "--propagation", "shared", *flags])
+
+    assert done.returncode == 0, done.stderr
+    body, _, seen = json.loads(done.stdout)
+    assert (json.loads(body), seen) == (["there"], ["host"])
 
 
 class Somebody:
@@ -447,7 +494,7 @@ def test_a_killed_supervisor_leaves_nothing(folder: Path, somebody: Somebody) ->
         user=somebody.user,
     )  # fmt: skip
     assert process.stdout is not None
-    body, pids = json.loads(process.stdout.readline())
+    body, pids, _ = json.loads(process.stdout.readline())
     processes = [*pids, json.loads(body)[-1]]
     were_alive = [is_alive(pid) for pid in processes]
     process.send_signal(signal.SIGKILL)

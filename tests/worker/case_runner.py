@@ -894,6 +894,35 @@ def environment_no_layers():
     return {name: made.get(name) for name in own}
 
 
+PLACES = {
+    "layers": ["/real/first", "/real/second/"],
+    "mounts": [["/mnt/a", "/real/a/", False], ["/mnt/a/b", "/real/b", True]],
+}
+
+
+@case
+def environment_places():
+    """What could not be mounted: the inner mount point counts, and all layers."""
+    own = {
+        "INNER": "/mnt/a/b/x",
+        "OUTER": "/mnt/a/x",
+        "EXACT": "/mnt/a",
+        "OTHER": "/mnt/ab",
+        "LATER": "x:/mnt/a",
+        "SLASH": "/mnt/a/",
+        "PYTHONPATH": "/mnt/a/lib:/opt/python:/code/x:/mnt/a/b",
+        "LD_LIBRARY_PATH": "/opt/lib",
+    }
+    made = environment.build_environment(changed(environment=own, **PLACES), {})
+    return {name: made.get(name) for name in own}
+
+
+@case
+def sys_path_places():
+    setup = changed(environment={"PYTHONPATH": "/opt/python:/mnt/a/lib"}, **PLACES)
+    return shown(environment.build_sys_path(setup, ["/std"]))
+
+
 def shown(entries):
     return [entry.replace("python%d.%d" % sys.version_info[:2], "pythonX.Y") for entry in entries]
 
