@@ -128,7 +128,7 @@ NAMES = re.compile(
 )
 """What stays as it is: what is quoted, paths, expressions, capitals, camelCase."""
 
-WORDS = re.compile(r"[A-Za-z][A-Za-z0-9]+")
+WORDS = re.compile(r"(?<![A-Za-z0-9])[A-Za-z][A-Za-z0-9]+")
 KNOWN = {
     "timeout", "edition", "region", "resources", "layers", "code", "fcbox", "runtime", "handler",
     "initializer", "git", "Python", "preStop", "cpu", "key", "value", "http", "timer", "oss",

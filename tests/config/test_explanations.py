@@ -13,7 +13,7 @@ NOT_IN_A_SMALL_FILE = {"FCB102", "FCB103", "FCB105", "FCB106", "FCB117", "FCB118
                        "FCB415", "FCB416", "FCB417", "FCB418"}  # fmt: skip
 """What takes a large, a binary or a missing file, or another one beside it."""
 
-LANGUAGES = ("en",)
+LANGUAGES = ("en", "zh")
 
 
 def explained(code: str, language: str = "en") -> Explanation:
