@@ -161,7 +161,17 @@ class _Conversion:
             self._move(key, sources[key], PROPS, result)
         if function is not None:
             _enter_defaults(result, sources["function"].key)
+        self._warn_of_http(result.get("triggers"))
         return weighed(result, props.span)
+
+    def _warn_of_http(self, triggers: Entry | None) -> None:
+        """With an http trigger a Python function of 2.0 is a WSGI application."""
+        for each in (
+            triggers.node.value if triggers and isinstance(triggers.node.value, tuple) else ()
+        ):
+            kind = child(each, "triggerType")
+            if kind is not None and kind.value == "http":
+                self._findings.add("FCB334", kind)
 
     def _map_of(self, sources: Entries, key: str) -> Node | None:
         """The map at `key`, also where a variable stands for it."""

@@ -287,7 +287,9 @@ def test_function_wins_over_service() -> None:
     ],
 )  # fmt: skip
 def test_trigger(old: str, new: dict[str, object]) -> None:
-    assert props_of(with_function("", props=f"triggers: [{old}],")) == ({"triggers": [new]}, [])
+    told = ["FCB334"] if new["triggerType"] == "http" else []
+
+    assert props_of(with_function("", props=f"triggers: [{old}],")) == ({"triggers": [new]}, told)
 
 
 def test_defaults_of_2_0() -> None:
