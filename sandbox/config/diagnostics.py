@@ -131,9 +131,12 @@ def _width(text: str) -> int:
     """Columns that a terminal needs: Chinese characters take two, combining marks none."""
     if text.isascii():
         return len(text)
-    from unicodedata import combining, east_asian_width
+    from unicodedata import category, east_asian_width
 
-    return sum(0 if combining(c) else 2 if east_asian_width(c) in "WF" else 1 for c in text)
+    # By category: marks of Thai, and those that make an emoji, have no combining class.
+    return sum(
+        0 if category(c) in ("Mn", "Me") else 2 if east_asian_width(c) in "WF" else 1 for c in text
+    )
 
 
 def _paint(text: str, paint: str, color: bool) -> str:

@@ -22,6 +22,7 @@ class Source:
         self.text = text
         self.directory = directory
         self._starts = [0, *(match.end() for match in re.finditer("\n", text))]
+        self._lines: dict[int, str] = {}
 
     def with_text(self, text: str) -> Source:
         """The same file with characters exchanged one for one: all positions stay."""
@@ -33,9 +34,13 @@ class Source:
         return line, offset - self._starts[line - 1] + 1
 
     def line(self, number: int) -> str:
-        start = self._starts[number - 1]
-        end = self._starts[number] if number < len(self._starts) else len(self.text)
-        return self.text[start:end].rstrip("\r\n")
+        """One and the same string each time: a hundred findings in a line of a megabyte would
+        else keep a hundred megabytes."""
+        if number not in self._lines:
+            start = self._starts[number - 1]
+            end = self._starts[number] if number < len(self._starts) else len(self.text)
+            self._lines[number] = self.text[start:end].rstrip("\r\n")
+        return self._lines[number]
 
 
 class Span(NamedTuple):

@@ -4,6 +4,8 @@ import pytest
 
 from sandbox.config.catalogue import CATALOGUE
 from sandbox.config.diagnostics import Diagnostic, render
+from sandbox.config.document import parse
+from sandbox.config.findings import Findings
 from tests.config.support import Project
 
 PLAIN = Diagnostic("FCB312", "error", "timeout is 0", "s.yaml", 7, 14, "    timeout: 0", 1)
@@ -28,6 +30,22 @@ PLAIN = Diagnostic("FCB312", "error", "timeout is 0", "s.yaml", 7, 14, "    time
         (
             PLAIN._replace(source_line="e\u0301: x", column=5, length=1),
             "s.yaml:7:5: error: timeout is 0 [FCB312]\ne\u0301: x\n   ^",
+        ),
+        (
+            PLAIN._replace(source_line="ก\u0e31น\ufe0f: x", column=6, length=1),
+            "s.yaml:7:6: error: timeout is 0 [FCB312]\nก\u0e31น\ufe0f: x\n   ^",
+        ),
+        (
+            PLAIN._replace(source_line="😀👍: x", column=4, length=1),
+            "s.yaml:7:4: error: timeout is 0 [FCB312]\n😀👍: x\n     ^",
+        ),
+        (
+            PLAIN._replace(source_line="x: 한글，ｆｕｌｌ", column=7, length=4),
+            "s.yaml:7:7: error: timeout is 0 [FCB312]\nx: 한글，ｆｕｌｌ\n         ^^^^^^^^",
+        ),
+        (
+            PLAIN._replace(source_line="a\u200bb: x", column=5, length=1),
+            "s.yaml:7:5: error: timeout is 0 [FCB312]\na\ufffdb: x\n    ^",
         ),
         (
             PLAIN._replace(line=0, severity="note", message="a\x1b[31m\nb"),
@@ -56,6 +74,16 @@ def test_a_long_line_is_shown_around_the_caret() -> None:
 
     assert len(shown) < 170
     assert shown[carets.index("^") : carets.rindex("^") + 1] == "HERE"
+
+
+def test_many_findings_in_a_long_line_share_it() -> None:
+    """A copy each would be 400 MB, with one emoji in the line."""
+    line = "{😀: 1, p: '" + "x" * 900_000 + "', " + "k: 2, " * 90 + "}"
+    findings = Findings()
+    parse(f"# x\n{line}\n".encode(), "s.yaml", findings)
+
+    assert len(findings.items) == 89
+    assert len({id(each.source_line) for each in findings.items}) == 1
 
 
 def test_a_finding_in_chinese_text_points_at_the_right_place(project: Project) -> None:
