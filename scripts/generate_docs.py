@@ -23,11 +23,13 @@ for place in (ROOT / "scripts", ROOT):
 
 from compare import deliberate  # noqa: E402 - the path comes first
 
+from sandbox.cli.explain import shown_template  # noqa: E402
 from sandbox.config import models  # noqa: E402
+from sandbox.config.catalogue import CATALOGUE  # noqa: E402
 from sandbox.config.triggers import HttpConfig, TimerConfig  # noqa: E402
 from sandbox.core.lifecycle import render_table  # noqa: E402
 
-FILES = ("docs/architecture.md", "docs/configuration.md")
+FILES = ("docs/architecture.md", "docs/configuration.md", "docs/findings.md")
 
 _PART = re.compile(r"(<!-- generated: ([a-z-]+) -->\n).*?(<!-- end -->\n)", re.DOTALL)
 
@@ -40,7 +42,8 @@ def keys_table(model: type[models.Model], *, skip: frozenset[str] = frozenset())
             continue
         field = model.model_fields[name]
         expected = field.description or "not supported"
-        lines.append(f"| `{key}` | {expected} | {_default(field.get_default(call_default_factory=True))} |")
+        default = _default(field.get_default(call_default_factory=True))
+        lines.append(f"| `{key}` | {expected} | {default} |")
     return "\n".join(lines)
 
 
@@ -56,6 +59,15 @@ def names(keys: frozenset[str]) -> str:
     return textwrap.fill(", ".join(f"`{key}`" for key in sorted(keys)) + ".", 100)
 
 
+def findings() -> str:
+    """All codes, with what they say."""
+    lines = ["| code | | message |", "|---|---|---|"]
+    for code, entry in sorted(CATALOGUE.items()):
+        message = shown_template(entry.message, "*{}*").replace("|", "\\|")
+        lines.append(f"| {code} | {entry.severity} | {message} |")
+    return "\n".join(lines)
+
+
 PARTS: dict[str, Callable[[], str]] = {
     "lifecycle-table": render_table,
     "box-keys": lambda: keys_table(models.Box, skip=frozenset(("functions",))),
@@ -67,6 +79,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "timer-trigger": lambda: keys_table(TimerConfig),
     "props-silent": lambda: names(models.ACCEPTED_SILENTLY),
     "props-without-effect": lambda: names(models.WITHOUT_EFFECT),
+    "findings": findings,
     "deliberate-differences": deliberate.table,
 }
 
