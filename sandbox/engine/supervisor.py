@@ -9,7 +9,7 @@ Everything public (the two APIs, the command line, HTTP) is a thin layer over th
 import time
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from sandbox.core.effects import Request
 from sandbox.core.outcome import Cause, Outcome
@@ -19,7 +19,9 @@ from sandbox.engine.instances import InstanceShell
 from sandbox.engine.logs import LogHub
 from sandbox.engine.loop import Loop
 from sandbox.engine.pool import Pool
-from sandbox.engine.trials import Trial
+
+if TYPE_CHECKING:
+    from sandbox.engine.trials import Trial
 
 __all__ = ["EventTooLarge", "InstanceRecord", "Supervisor", "UnknownFunction"]
 
@@ -66,9 +68,7 @@ class Supervisor:
 
     def start(self) -> None:
         """Starts minimum instances, and spares, and finds out what functions must do without."""
-        for pool in self.pools.values():
-            if pool.spec.layers or pool.spec.mounts:
-                self._trials.append(Trial(self.host, pool.spec))
+        self._begin_trials()
         for pool in self.pools.values():
             pool.ensure_minimum()
         if self.host.settings.spares:
@@ -162,6 +162,13 @@ class Supervisor:
         if outcome.cause is not Cause.OK:
             pool.counts["errors"] += 1
         reply(request, outcome)
+
+    def _begin_trials(self) -> None:
+        specs = [pool.spec for pool in self.pools.values() if pool.spec.layers or pool.spec.mounts]
+        if specs:
+            from sandbox.engine.trials import Trial  # few functions need it
+
+            self._trials = [Trial(self.host, spec) for spec in specs]
 
     def _check_end(self) -> None:
         is_busy = any(pool.shells for pool in self.pools.values())
