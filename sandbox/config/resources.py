@@ -127,18 +127,22 @@ def _resource(candidate: _Candidate, project: Project, findings: Findings) -> Re
 
 
 def _candidates(project: Project, findings: Findings) -> Iterator[_Candidate]:
+    guessed: set[object] = set()
     for key, entry in project.resources().items():
         if "." in key:
             findings.add("FCB305", entry.key, name=key)
-        elif _is_function(key, entry, project, findings):
+        elif _is_function(key, entry, project, guessed, findings):
             name, runtime = (
                 project.resolved(key, "props", prop) for prop in ("functionName", "runtime")
             )
             yield _Candidate(key, entry, name, runtime)
 
 
-def _is_function(key: str, entry: Entry, project: Project, findings: Findings) -> bool:
-    """Whether the resource is an fc3 function; if not, that is told."""
+def _is_function(
+    key: str, entry: Entry, project: Project, guessed: set[object], findings: Findings
+) -> bool:
+    """Whether the resource is an fc3 function; if not, that is told. `guessed` are the components
+    that were taken for fc3 by what their props look like, each told once."""
     component = project.resolved(key, "component")
     if component is None:
         advice = phrase("write component: fc3")
@@ -152,7 +156,9 @@ def _is_function(key: str, entry: Entry, project: Project, findings: Findings) -
         findings.add("FCB302", component, component=name)
         return False
     if all(project.resolved(key, "props", prop) for prop in FUNCTION_PROPS):
-        findings.add("FCB310", component, component=value)
+        if value not in guessed:
+            findings.add("FCB310", component, component=value)
+        guessed.add(value)
         return True
     if not is_broken(component):
         findings.add("FCB309", component, name=key, component=shown(component))

@@ -480,6 +480,16 @@ def test_the_path_is_shown_relative_to_the_current_directory(project: Project) -
     assert outside.diagnostics[0].file == str(project.directory / "sub" / "s.yaml")
 
 
+def test_a_component_that_is_guessed_is_told_once(project: Project) -> None:
+    one = "  {0}: {{component: ./mine, props: {{functionName: {0}, runtime: python3.10, " \
+        "handler: index.handler, code: ./}}}}\n"  # fmt: skip
+
+    config = project.load(f"edition: 3.0.0\nresources:\n{one.format('a')}{one.format('b')}")
+
+    assert [(each.code, each.line) for each in config.diagnostics] == [("FCB310", 3)]
+    assert [spec.name for spec in config.specs] == ["a", "b"]
+
+
 def test_a_thousand_resources_take_no_time(project: Project) -> None:
     one = "  r{0}: {{component: fc3, props: {{functionName: f{0}, runtme: x}}}}\n"
     text = "edition: 3.0.0\nresources:\n" + "".join(one.format(n) for n in range(8_000))
