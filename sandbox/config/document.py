@@ -16,12 +16,13 @@ from typing import Any
 import yaml
 
 from sandbox.config import scalars
+from sandbox.config.complaints import complaint_of
 from sandbox.config.findings import Findings, RefusedError, whole_file
 from sandbox.config.lookalikes import read_twice
 from sandbox.config.placeholders import Values, filled
 from sandbox.config.source import Entry, Node, Source, Span
 from sandbox.config.texts import phrase
-from sandbox.config.yaml_mistakes import complaint_of, refusal
+from sandbox.config.yaml_mistakes import refusal
 
 __all__ = ["MAX_DEPTH", "MAX_FILE_BYTES", "MAX_NODES", "parse", "text_is_usable"]
 

@@ -189,8 +189,9 @@ def weighed(value: Value, at: Span) -> Node:
 def _yaml(call: FunctionCall) -> Value:
     inner = Findings(call.around.findings.language)
     node = parse(call.text().encode("utf-8", "replace"), "", inner)
-    if node is None or inner.items:
-        first = inner.items[0]
+    errors = [each for each in inner.items if each.severity == "error"]
+    if node is None or errors:
+        first = errors[0]
         problem = phrase("line {line}: {message}", line=first.line, message=first.message)
         raise CallError("FCB207", problem=problem)
     return node.value

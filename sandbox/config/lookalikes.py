@@ -25,6 +25,9 @@ ODD_BLANKS = {
 }
 QUOTES = {"“": "”", "‘": "’", "＂": "＂", "＇": "＇", "”": "”", "’": "’"}
 
+MAX_BLANKS = 200
+"""How far to look back for what stands before a text."""
+
 _ODD = "[" + "".join(ODD_BLANKS) + "]"
 _KEY = r"[A-Za-z_][A-Za-z0-9_.-]*"
 _ODD_BLANK = re.compile(rf" *({_ODD})|{_KEY} *:({_ODD})")
@@ -117,6 +120,8 @@ def _is_key(at: Span) -> bool:
 
 
 def _begins_line(at: Span) -> bool:
-    """Only blanks before it: behind a dash or a key, anything is a text."""
-    text = at.source.text
-    return not text[text.rfind("\n", 0, at.start) + 1 : at.start].strip(" ")
+    """Alone in a line below its key. Behind a key or a dash, or inside of brackets, anything is a
+    text."""
+    before = at.source.text[max(0, at.start - MAX_BLANKS) : at.start]
+    gap = before[len(before.rstrip()) :]
+    return before.rstrip()[-1:] in ("", ":") and ("\n" in gap or not before.strip())

@@ -9,68 +9,32 @@ the one in C and the one in Python, are understood; a complaint that nobody know
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from itertools import islice
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple
 
 import yaml
 
+from sandbox.config.complaints import MAX_KEY_CHARS, Complaint
 from sandbox.config.findings import RefusedError
 from sandbox.config.lookalikes import QUOTES, Slip, entry_slip
-from sandbox.config.source import Source, Span
+from sandbox.config.source import Span
 from sandbox.config.texts import Phrase, phrase
 
-__all__ = ["Complaint", "complaint_of", "refusal"]
-
-MAX_KEY_CHARS = 1024
-"""libyaml's own limit."""
+__all__ = ["refusal"]
 
 MAX_WIDTHS = 6
 """Most indentations that a hint names."""
 
-MAX_TOKENS = 20_000
-"""So many are looked at for the beginning of a quoted text; there may be half a million."""
-
 MAX_LINE_CHARS = 4 * MAX_KEY_CHARS
 """So much of a line is looked at for a key."""
-
-_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 _MARKER = re.compile(r"^(<{7}|>{7})(?= |$)", re.MULTILINE)
 _ENTRY = re.compile(r"(?:- +)*([^\s:#'\"][^:#]*):(?: +|$)(.*)")
 _FOREIGN_COMMENT = re.compile(r"(?:^|(?<=\s))(//|/\*)", re.MULTILINE)
-_INDENTATION = re.compile(" *")
+
+_CLOSING = {"[": "]", "{": "}"}
 
 _QUOTE_IT = phrase("put the text in quotes")
-
-
-class Complaint(NamedTuple):
-    """What the parser says, and where. `begun`: where the thing began that it was reading."""
-
-    source: Source
-    problem: str
-    context: str
-    at: int
-    begun: int
-
-    @property
-    def text(self) -> str:
-        return self.source.text
-
-    @property
-    def char(self) -> str:
-        return self.text[self.at : self.at + 1]
-
-    def line_start(self, offset: int) -> int:
-        return self.text.rfind("\n", 0, offset) + 1
-
-    def line_end(self, offset: int) -> int:
-        end = self.text.find("\n", offset)
-        return len(self.text) if end < 0 else end
-
-    def before(self) -> str:
-        """What stands before the place in its line."""
-        return self.text[self.line_start(self.at) : self.at]
 
 
 class Mistake(NamedTuple):
@@ -80,15 +44,6 @@ class Mistake(NamedTuple):
     end: int
     fields: dict[str, object]
     code: str = "FCB101"
-
-
-def complaint_of(source: Source, error: yaml.MarkedYAMLError) -> Complaint:
-    problem, context = error.problem or error.context or "", error.context or ""
-    at = error.problem_mark or error.context_mark
-    begun = error.context_mark or at
-    limit = len(source.text)
-    return Complaint(source, problem, context, min(at.index, limit) if at else 0,
-                     min(begun.index, limit) if begun else 0)  # fmt: skip
 
 
 def refusal(complaint: Complaint) -> RefusedError:
@@ -154,7 +109,7 @@ def _line_above(complaint: Complaint, start: int) -> Mistake:
     """The line is fine: the text that it seems to go on with is not."""
     culprit = _text_above(complaint, start)
     if culprit is None:
-        first = start + len(_indentation(complaint, start))
+        first = start + complaint.indentation(start)
         problem = phrase("this line is indented deeper than the one above, which has a value")
         advice = phrase("give both the same indentation, or take the value away from the key above")
         return _mistake(first, problem, advice, complaint.at)
@@ -169,15 +124,10 @@ def _text_above(complaint: Complaint, start: int) -> int | None:
         line = complaint.text[start : complaint.line_end(start)].strip(" \r")
         if not line or line.startswith("#") or re.search(r":([ \t]|$)", line):
             break
-        found = start + len(_indentation(complaint, start))
+        found = start + complaint.indentation(start)
         if line.startswith("- "):
             break
     return found
-
-
-def _indentation(complaint: Complaint, start: int) -> str:
-    found = _INDENTATION.match(complaint.text, start)
-    return found[0] if found else ""
 
 
 def _no_colon(complaint: Complaint) -> Mistake:
@@ -238,18 +188,14 @@ def _after_value(complaint: Complaint, before: str) -> Mistake:
 
 def _opening_quote(complaint: Complaint, closing: int) -> int | None:
     """Where the quoted text began whose last character is at `closing`."""
-    try:
-        for token in islice(yaml.scan(complaint.text, Loader=_LOADER), MAX_TOKENS):
-            if token.end_mark.index > closing:
-                return int(token.start_mark.index)
-    except yaml.YAMLError:
-        pass
-    return None
+    ends = (token for token in complaint.tokens() if token.end_mark.index > closing)
+    token = next(ends, None)
+    return int(token.start_mark.index) if token is not None else None
 
 
 def _wrong_indentation(complaint: Complaint) -> Mistake:
     count = len(complaint.before())
-    widths = list(dict.fromkeys(_widths_above(complaint)))[:MAX_WIDTHS]
+    widths = list(dict.fromkeys(complaint.widths_above()))[:MAX_WIDTHS]
     problem = phrase("the indentation of this line ({count}) fits none of the lines above",
                      count=count)  # fmt: skip
     if count in widths or not widths:
@@ -257,18 +203,6 @@ def _wrong_indentation(complaint: Complaint) -> Mistake:
                         phrase("check the indentation, and the line above"))  # fmt: skip
     names = ", ".join(map(str, widths))
     return _mistake(complaint.at, problem, phrase("blanks that would fit: {names}", names=names))
-
-
-def _widths_above(complaint: Complaint) -> Iterator[int]:
-    """How far the lines are indented that this one is inside of, the innermost first."""
-    start, least = complaint.line_start(complaint.at), MAX_KEY_CHARS
-    while start > 0 and least > 0:
-        start = complaint.line_start(start - 1)
-        width = len(_indentation(complaint, start))
-        line = complaint.text[start + width : complaint.line_end(start)].strip()
-        if line and not line.startswith("#") and width < least:
-            least = width
-            yield width
 
 
 def _no_dash(complaint: Complaint) -> Mistake:
@@ -288,7 +222,7 @@ def _second_value(complaint: Complaint) -> Mistake:
                         phrase("write --- above this line, or take the % lines away"))  # fmt: skip
     if complaint.before().strip():
         return _after_value(complaint, complaint.before())
-    widths = list(_widths_above(complaint))
+    widths = list(complaint.widths_above())
     if widths and widths[-1] > len(complaint.before()):
         return _mistake(complaint.at, phrase("this line begins further left than the first one"),
                         phrase("the keys of one map begin in the same column"))  # fmt: skip
@@ -314,15 +248,20 @@ def _in_brackets(complaint: Complaint) -> Mistake:
     if comment:
         return _mistake(comment.start(), phrase("this is no comment"),
                         phrase("a comment begins with # in YAML"), comment.end())  # fmt: skip
-    closing = "]" if opening == "[" else "}"
+    closing = _CLOSING.get(opening, "")
     if complaint.char and complaint.char in "]}":
         problem = phrase("{found} closes a {opening}", found=complaint.char, opening=opening)
         return _mistake(complaint.at, problem, phrase("write {closing}", closing=closing))
     if complaint.text.find(closing, complaint.at) < 0:
-        problem = phrase("{opening} is opened here and never closed", opening=opening)
-        return _mistake(begun, problem, phrase("write {closing} behind the last item, or put the "
-                                               "text in quotes", closing=closing))  # fmt: skip
+        return _open_bracket(begun, opening)
     return _no_comma(complaint)
+
+
+def _open_bracket(start: int, opening: str) -> Mistake:
+    problem = phrase("{opening} is opened here and never closed", opening=opening)
+    advice = phrase("write {closing} behind the last item, or put the text in quotes",
+                    closing=_CLOSING.get(opening, ""))  # fmt: skip
+    return _mistake(start, problem, advice)
 
 
 def _no_comma(complaint: Complaint) -> Mistake:
@@ -352,8 +291,22 @@ def _first_character(complaint: Complaint) -> Mistake:
     if complaint.text.startswith("```", at):
         advice = phrase("delete this line, and the one with ``` at the end")
         return _mistake(at, phrase("``` belongs to Markdown and not to the file"), advice, at + 3)
+    opened = _last_open_bracket(complaint) if not complaint.char.strip() else None
+    if opened is not None:
+        return _open_bracket(opened, complaint.text[opened])
     problem = phrase("a text cannot begin with {char}", char=complaint.char or "…")
     return _mistake(at, problem, _QUOTE_IT)
+
+
+def _last_open_bracket(complaint: Complaint) -> int | None:
+    """Where the innermost bracket stands that is open at the end of the file."""
+    opened: list[int] = []
+    for token in complaint.tokens():
+        if isinstance(token, yaml.FlowSequenceStartToken | yaml.FlowMappingStartToken):
+            opened.append(token.start_mark.index)
+        elif isinstance(token, yaml.FlowSequenceEndToken | yaml.FlowMappingEndToken) and opened:
+            opened.pop()
+    return opened[-1] if opened else None
 
 
 def _alias(complaint: Complaint) -> Mistake:
