@@ -30,9 +30,9 @@ def explain(code: str | None, is_json: bool = False) -> int:
         talk.error(f"no finding has the code {code}", _near_codes(code))
         return exits.USAGE
     if is_json:
-        print(json.dumps(_data(known, language), indent=2, ensure_ascii=False))
+        talk.show(json.dumps(_data(known, language), indent=2) + "\n")
     else:
-        print(_text(known, language))
+        talk.show(_text(known, language) + "\n")
     return 0
 
 
@@ -60,11 +60,11 @@ def shown_template(template: str, mark: str = "<{}>") -> str:
 def _print_all(language: str, is_json: bool) -> None:
     if is_json:
         summaries = [_summary(code, language) for code in sorted(CATALOGUE)]
-        print(json.dumps(summaries, ensure_ascii=False))
+        talk.show(json.dumps(summaries) + "\n")
         return
     for code in sorted(CATALOGUE):
         message = shown_template(texts_of(code, language)[0])
-        print(f"{code}  {CATALOGUE[code].severity:<8} {message}")
+        talk.show(f"{code}  {CATALOGUE[code].severity:<8} {message}\n")
 
 
 def _summary(code: str, language: str) -> dict[str, object]:

@@ -1,11 +1,12 @@
-"""What the commands say to people: on stderr, readable without colour."""
+"""What the commands say to people: readable without colour, and all but answers on stderr."""
 
 import os
+import sys
 from collections.abc import Mapping
 
 from sandbox.cli import exits
 
-__all__ = ["ISOLATION", "PROGRESS_S", "cannot_start", "error", "has_color", "lost", "say"]
+__all__ = ["ISOLATION", "PROGRESS_S", "cannot_start", "error", "has_color", "lost", "say", "show"]
 
 ISOLATION = (
     "isolation: none (own session and clean environment only: a function can do what you can do)"
@@ -25,6 +26,13 @@ def say(text: str) -> None:
         os.write(2, f"{text}\n".encode("utf-8", "backslashreplace"))
     except OSError:
         pass  # nobody listens any more
+
+
+def show(text: str) -> None:
+    """What was asked for, on stdout: an escape for each character that its encoding lacks."""
+    encoding = sys.stdout.encoding
+    sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
+    sys.stdout.flush()
 
 
 def error(text: str, hint: str = "") -> None:

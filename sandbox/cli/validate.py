@@ -1,7 +1,6 @@
 """`fcbox validate`: the findings of a configuration, all at once."""
 
 import os
-import sys
 from collections.abc import Mapping, Sequence
 
 from sandbox.cli import exits, talk
@@ -30,7 +29,7 @@ def validate(
         talk.error(f"no configuration: {missing.path}", missing.hint)
         return exits.CONFIG_MISSING
     is_ok = config.ok and not (is_strict and _count(config, "warning"))
-    _print(_formatted(config, is_ok, format))
+    talk.show(_formatted(config, is_ok, format))
     if format == "text":
         language = language_of(os.environ)
         talk.say(_verdict(config, is_strict, language))
@@ -47,13 +46,6 @@ def _formatted(config: Config, is_ok: bool, format: str) -> str:
         return as_github(config.diagnostics)
     has_color, language = talk.has_color(1, os.environ), language_of(os.environ)
     return "".join(render(each, has_color, language) + "\n\n" for each in config.diagnostics)
-
-
-def _print(text: str) -> None:
-    """What the terminal's encoding lacks is shown as an escape."""
-    encoding = sys.stdout.encoding
-    sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
-    sys.stdout.flush()
 
 
 def _count(config: Config, severity: str) -> int:

@@ -93,6 +93,14 @@ def test_one_code_as_json(tmp_path: Path) -> None:
     assert entry["explanation"].startswith("A value is not of the kind")
 
 
+def test_a_terminal_of_ascii(tmp_path: Path) -> None:
+    """Escapes, and no traceback."""
+    ran = fcbox(tmp_path, "explain", "131", environ={"PYTHONIOENCODING": "ascii"})
+
+    assert ran.code == 0
+    assert b"\\uff1a" in ran.out
+
+
 def test_chinese(tmp_path: Path) -> None:
     out = explain(tmp_path, "FCB109", language="zh").out.decode()
 

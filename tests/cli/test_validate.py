@@ -1,11 +1,15 @@
 """`fcbox validate`, as a process: findings on stdout, the verdict on stderr."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from tests.configs.commands import PYTHON, Ran, fcbox
+from tests.boxes import environ_of
+from tests.configs.commands import PYTHON, ROOT, Ran, fcbox
 
 CONFIG = """\
 edition: 3.0.0
@@ -140,6 +144,26 @@ def test_functions_can_be_named(tmp_path: Path) -> None:
     assert b"[FCB501]" in validate(tmp_path, "", "s.yaml", "g").out
 
 
+@pytest.mark.parametrize(("environ", "has_color"), [({}, True), ({"NO_COLOR": "1"}, False)])
+def test_colour_on_a_terminal(tmp_path: Path, environ: dict[str, str], has_color: bool) -> None:
+    """Unless NO_COLOR says no."""
+    (tmp_path / "s.yaml").write_text("edition: 3\nresources: {}\n")
+    leader, follower = os.openpty()
+    try:
+        subprocess.run(
+            [sys.executable, "-m", "sandbox", "validate"], cwd=tmp_path,
+            env={**environ_of(tmp_path), "PYTHONPATH": str(ROOT), **environ},
+            stdin=subprocess.DEVNULL, stdout=follower, stderr=subprocess.DEVNULL, timeout=30,
+        )  # fmt: skip
+        shown = os.read(leader, 1 << 16)
+    finally:
+        os.close(leader)
+        os.close(follower)
+
+    assert b"[FCB301]" in shown
+    assert has_color == (b"\x1b[1;31merror:\x1b[0m" in shown)
+
+
 class TestStrict:
     def test_warnings_are_errors(self, tmp_path: Path) -> None:
         """For the exit code, and the verdict says why; what is printed stays a warning."""
@@ -260,6 +284,7 @@ class TestChinese:
         ("environ", "word"),
         [
             ({"FCBOX_LANG": "zh"}, "错误"),
+            ({"FCBOX_LANG": "zh", "LC_ALL": "C"}, "错误"),
             ({"LANG": "zh_CN.UTF-8"}, "错误"),
             ({"FCBOX_LANG": "en", "LANG": "zh_CN.UTF-8"}, "error"),
             ({"LANG": "zh_CN.UTF-8", "LC_ALL": "C"}, "error"),
@@ -271,6 +296,14 @@ class TestChinese:
         ran = fcbox(tmp_path, "validate", environ=environ, cwd=tmp_path)
 
         assert f"s.yaml:1:10: {word}: ".encode() in ran.out
+
+    def test_a_run_that_cannot_begin(self, tmp_path: Path) -> None:
+        """What `fcbox run` says about its configuration, too."""
+        (tmp_path / "s.yaml").write_text("edition: 3\nresources: {}\n")
+        ran = fcbox(tmp_path, "run", environ={"FCBOX_LANG": "zh"}, cwd=tmp_path)
+
+        assert (ran.code, ran.out) == (78, b"")
+        assert ran.err.startswith("s.yaml:1:10: 错误: edition 的值不正确（数字 3）")
 
     def test_a_terminal_without_chinese(self, tmp_path: Path) -> None:
         """Escapes, and no traceback."""
