@@ -29,10 +29,21 @@ def say(text: str) -> None:
 
 
 def show(text: str) -> None:
-    """What was asked for, on stdout: an escape for each character that its encoding lacks."""
+    """What was asked for, on stdout: an escape for each character that its encoding lacks.
+
+    Ends the command when it cannot be written: the reader has seen enough, or the disk is full.
+    """
     encoding = sys.stdout.encoding
-    sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
-    sys.stdout.flush()
+    data = text.encode(encoding, "backslashreplace")
+    try:
+        while data:
+            data = data[os.write(sys.stdout.fileno(), data) :]
+    except OSError as exc:
+        import signal  # a start does without it
+
+        if not isinstance(exc, BrokenPipeError):
+            say(f"error: the output cannot be written: {exc.strerror}")
+        sys.exit(exits.SIGNALLED + signal.SIGPIPE)
 
 
 def error(text: str, hint: str = "") -> None:
