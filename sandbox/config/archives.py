@@ -51,8 +51,8 @@ class Archive:
         try:
             with _opened(path) as file, open_archive(file) as archive:
                 return cls(path, members_of(archive))
-        except OSError as exc:
-            return Fault("FCB411", {"path": path, "detail": exc.strerror})
+        except OSError:
+            return Fault("FCB118", {"file": path})
         except ArchiveRefusedError as exc:
             gb = MAX_UNPACKED_BYTES >> 30
             fields = {"path": path, "detail": exc.detail, "most": MAX_MEMBERS, "gb": gb}

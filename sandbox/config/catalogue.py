@@ -267,9 +267,7 @@ CATALOGUE: dict[str, Entry] = {
     "FCB410": _error(
         "code: there is no archive {path}", "build it, or give the directory that it is made of"
     ),
-    "FCB411": _error(
-        "{path} is no .zip archive, or a damaged one ({detail})", "make the archive anew"
-    ),
+    "FCB411": _error("{path} is no .zip archive, or a damaged one", "make the archive anew"),
     "FCB412": _error(
         "{path}: the member {detail} has a name that is no path below the code directory",
         "make the archive anew, inside the directory of the code",

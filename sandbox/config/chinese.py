@@ -95,7 +95,7 @@ MESSAGES: dict[str, tuple[str, str]] = {
     "FCB313": (
         "未设置 functionName，使用资源的键 '{name}' 作为函数名称", "请写明 functionName: {name}",
     ),
-    "FCB314": ("{key} 在 fcbox 中不生效", ""),
+    "FCB314": ("在 fcbox 中不生效：{key}", ""),
     "FCB315": ("云端会忽略 3.0 文件中的 {key}，fcbox 将其视为 {meant}", "请写为 {meant}"),
     "FCB316": (
         "最小实例数 {least} 大于最大实例数 {most}",
@@ -180,7 +180,7 @@ MESSAGES: dict[str, tuple[str, str]] = {
     "FCB405": ("请求处理程序 '{handler}'：{file} 中没有 {function}", "{advice}"),
     # --- archives of code
     "FCB410": ("code：压缩包 {path} 不存在", "请先构建压缩包，或指定用来制作它的目录"),
-    "FCB411": ("{path} 不是 .zip 压缩包，或已损坏（{detail}）", "请重新制作压缩包"),
+    "FCB411": ("{path} 不是 .zip 压缩包，或已损坏", "请重新制作压缩包"),
     "FCB412": (
         "{path}：成员 {detail} 的名称不是代码目录下的路径", "请在代码目录中重新制作压缩包",
     ),

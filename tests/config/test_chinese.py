@@ -18,6 +18,7 @@ from sandbox.config.document import parse
 from sandbox.config.fields import Model
 from sandbox.config.findings import Findings
 from tests.config.support import Project, with_props
+from tests.config.test_explanations import NOT_IN_A_SMALL_FILE, explained, findings_of
 from tests.config.test_yaml_mistakes import MISTAKES
 
 ROOT = Path(__file__).parents[2]
@@ -115,7 +116,8 @@ FILES = {
     "keys": "memorySise: 1\ninitializer: index.handler\ngpuConfig: {gpuType: x}\n",
     "variables": "region: ${vars.nope}\ndescription: ${env('NOPE')}\nrole: ${nope()}\n",
     "expressions": "region: ${vars[0]}\ndescription: ${git()}\nrole: ${path('./no')} <% x %>\n",
-    "calls": "region: ${json('{')}\ndescription: ${yaml('a: [')}\nrole: ${env('A', 'b', 'c')}\n",
+    "calls": "region: ${json('{')}\ndescription: \"${yaml('a: [')}\"\n",
+    "arguments": "region: ${env('A', 'b', 'c')}\ndescription: ${str()}\n",
     "environment": "environmentVariables: {A-B: 1, FC_X: 2, C: {}}\n",
     "timers": "triggers: [{triggerType: timer, triggerConfig: {cronExpression: 1 2 3}}]\n",
     "other timers": "triggers: [{triggerType: timer, triggerConfig: {cronExpression: '@every'}}]\n",
@@ -133,7 +135,7 @@ KNOWN = {
     "timeout", "edition", "region", "resources", "layers", "code", "fcbox", "runtime", "handler",
     "initializer", "git", "Python", "preStop", "cpu", "key", "value", "http", "timer", "oss",
     "every", "Markdown", "file", "function", "env", "config", "name", "role", "props", "path",
-    "str", "json", "yaml", "base64", "Tab",
+    "str", "json", "yaml", "base64", "Tab", "Shell", "set", "domain", "context", "src", "zip",
 }  # fmt: skip
 """Keys and names that stand in a text without quotes."""
 
@@ -163,6 +165,15 @@ def test_no_english_is_left_about_yaml(name: str) -> None:
     parse(text.encode(), "s.yaml", findings)
     own = set(WORDS.findall(text))
     for each in findings.items:
+        assert set(english_of(texts(each))) <= own, texts(each)
+
+
+@pytest.mark.parametrize("code", sorted(set(CATALOGUE) - NOT_IN_A_SMALL_FILE))
+def test_no_english_is_left_about_the_examples(code: str, tmp_path: Path) -> None:
+    example = explained(code).wrong
+    assert example is not None
+    own = set(WORDS.findall(example.text + "".join(example.files) + str(tmp_path)))
+    for each in findings_of(example, tmp_path, "zh"):
         assert set(english_of(texts(each))) <= own, texts(each)
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from sandbox.config.catalogue import CATALOGUE
+from sandbox.config.diagnostics import Diagnostic
 from sandbox.config.explanations import Example, Explanation, explanation
 from tests.config.support import Project, with_props
 
@@ -23,11 +24,19 @@ def explained(code: str, language: str = "en") -> Explanation:
 
 
 def codes_of(example: Example, directory: Path) -> list[str]:
+    return [each.code for each in findings_of(example, directory)]
+
+
+def findings_of(example: Example, directory: Path, language: str = "en") -> list[Diagnostic]:
+    """None for a command line."""
+    if example.kind == "console":
+        return []
     project = Project(directory)
+    project.environ = {"FCBOX_LANG": language}
     for name, text in example.files.items():
         project.write(name, text)
     text = _completed(example.text) if example.kind == "props" else example.text
-    return project.codes(text)
+    return list(project.load(text).diagnostics)
 
 
 def _completed(props: str) -> str:
