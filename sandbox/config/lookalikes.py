@@ -33,7 +33,7 @@ _KEY = r"[A-Za-z_][A-Za-z0-9_.-]*"
 _ODD_BLANK = re.compile(rf" *({_ODD})|{_KEY} *:({_ODD})")
 _ODD_START = re.compile(rf" *({_ODD})")
 _COMMENT = re.compile(r"(//|/\*|＃)")
-_FULL_WIDTH_COLON = re.compile(rf"({_KEY})[ \u3000]*(：)")
+_FULL_WIDTH_COLON = re.compile(r"([^\s:：]{1,64})[ \u3000]*(：)")
 _NO_BLANK = re.compile(rf"({_KEY})(:)(?!//)(?=[^\s:])")
 _EQUALS = re.compile(rf"({_KEY})\s*(=)(?!=)")
 _DASH = re.compile(r"(-)(?=[^\W\d])")

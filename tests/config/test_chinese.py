@@ -201,3 +201,22 @@ def test_related_places_and_hints_are_chinese(project: Project) -> None:
 
     assert "s.yaml:2:11: 说明: 值来自这里\n" in render(wrong, language="zh")
     assert render(unknown, language="zh").endswith("\n提示: 是不是 memorySize？")
+
+
+FILLING = {"add", "RefusedError", "_FaultError", "CallError", "Fault", "phrase"}
+"""What takes the fields of a finding by name."""
+
+
+def plain_words() -> Iterator[str]:
+    """Texts of several words that fill a template as they are."""
+    for path in SOURCES:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] in FILLING:
+                for value in (keyword.value for keyword in node.keywords):
+                    if is_text(value) and re.search("[a-z] [a-z]", ast.literal_eval(value)):
+                        yield f"{path.name}: {ast.unparse(value)}"
+
+
+def test_words_that_fill_a_text_are_phrases() -> None:
+    """Else they would stay English."""
+    assert list(plain_words()) == []

@@ -66,6 +66,7 @@ MISTAKES = {
     "no blank in the only line": ("a:\n  region:cn\n", "FCB134", 2, 9, NO_BLANK),
     "a full-width colon": ("name：value\nb: 1\n", "FCB131", 1, 5, COLON),
     "a full-width colon, below": ("a:\n  地区: 1\n  b：2\n", "FCB131", 3, 4, COLON),
+    "a Chinese key with a full-width colon": ("a:\n  地区：b\n  c: 1\n", "FCB131", 2, 5, COLON),
     "a full-width colon before a map": ("vars：\n  b: 1\n", "FCB131", 1, 5, COLON),
     "a full-width colon in the only line": ("a:\n  b：1\n", "FCB134", 2, 4, "write b: and a blank"),
     "an equals sign": ("a: 1\nb = 2\nc: 3\n", "FCB101", 2, 3, EQUALS),
