@@ -435,13 +435,13 @@ class TestConfiguration:
         assert Ran(78, b"", findings) == fcbox(tmp_path, "run", "-e", "1", cwd=tmp_path)
 
     def test_broken_yaml(self, tmp_path: Path) -> None:
-        """Exit 78 at the place where it breaks."""
+        """Exit 78, at the bracket that is not closed."""
         (tmp_path / "s.yaml").write_text("edition: 3.0.0\nresources:\n  f: [open\n    x: y\n")
         ran = fcbox(tmp_path, "run", "-e", "1", cwd=tmp_path)
 
         assert (ran.code, ran.out) == (78, b"")
         assert ran.err.startswith("s.yaml:3:6: error: not valid YAML: ")
-        assert "    x: y\n     ^\n" in ran.err
+        assert "  f: [open\n     ^\n" in ran.err
 
     def test_five_mistakes(self, tmp_path: Path) -> None:
         """All at once, in the order of the file, each with its place and a caret below it."""
