@@ -15,7 +15,7 @@ from sandbox.config.compile import Loaded, load_recorded
 from sandbox.config.document import parse
 from sandbox.config.effective import Origin, Path, effective, origins, written
 from sandbox.config.emit import yaml_text
-from sandbox.config.findings import Findings, near
+from sandbox.config.findings import Findings, RefusedError, advice_on, near
 from sandbox.config.result import Choice, ConfigMissing
 from sandbox.config.source import Broken, Node, Span, node_at
 from sandbox.config.texts import in_words, language_of
@@ -47,11 +47,23 @@ def show(
         return exits.CONFIG_INVALID
     if not _are_known(names, loaded):
         return exits.USAGE
-    tree = effective(loaded, names) if is_resolved else written(loaded, names)
+    try:
+        tree = effective(loaded, names) if is_resolved else written(loaded, names)
+    except RefusedError as refusal:  # there is more to look at than for a check
+        _report_refusal(refusal, loaded)
+        return exits.CONFIG_INVALID
     text = _as_json(tree, loaded) if is_json else _as_yaml(tree, loaded)
     sys.stdout.buffer.write(text.encode("utf-8", "backslashreplace"))
     sys.stdout.flush()
     return 0 if loaded.config.ok else exits.CONFIG_INVALID
+
+
+def _report_refusal(refusal: RefusedError, loaded: Loaded) -> None:
+    """What ended the loading has been told with the other findings."""
+    if loaded.config.ok:
+        findings = Findings(language_of(os.environ))
+        findings.close(refusal)
+        report(loaded.config._replace(diagnostics=tuple(findings.items)))
 
 
 def _are_known(names: Sequence[str], loaded: Loaded) -> bool:
@@ -59,7 +71,7 @@ def _are_known(names: Sequence[str], loaded: Loaded) -> bool:
     known = [*loaded.project.resources(), *(spec.name for spec in loaded.config.specs)]
     unknown = [name for name in names if name not in known]
     for name in unknown:
-        hint = in_words(near(name, known), language_of(os.environ))
+        hint = in_words(advice_on(near(name, known)), language_of(os.environ))
         talk.error(f"no function or resource is called '{name}'", hint)
     return not unknown
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sandbox.config.cron import cron_problem
 from sandbox.config.fields import Shape
-from sandbox.config.findings import Findings, close_names, near
+from sandbox.config.findings import Findings, near
 from sandbox.config.models import Props
 from sandbox.config.source import Node
 from sandbox.config.texts import phrase
@@ -63,7 +63,7 @@ def _report_trigger(path: str, trigger: Node, findings: Findings) -> None:
             findings.add("FCB354", trigger, trigger=path, key=key)
     if kind is None or not isinstance(kind.value, str):
         return  # another value than a text has its finding
-    if kind.value not in TRIGGER_CONFIGS and close_names(kind.value, TRIGGER_CONFIGS):
+    if kind.value not in TRIGGER_CONFIGS and findings.is_slip(kind.value, TRIGGER_CONFIGS):
         findings.add("FCB355", kind, kind=kind.value, advice=near(kind.value, TRIGGER_CONFIGS))
     elif kind.value not in LOCAL_TRIGGERS:
         what = phrase("a trigger of type {kind}", kind=kind.value)

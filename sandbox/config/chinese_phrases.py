@@ -59,6 +59,7 @@ _PARTS = {
     "not valid JSON in line {line}, column {column}": "第 {line} 行第 {column} 列不是有效的 JSON",
     "not valid JSON": "不是有效的 JSON",
     "nested deeper than {limit} levels": "嵌套超过 {limit} 层",
+    "more than {limit} values": "超过 {limit} 个值",
     "line {line}: {message}": "第 {line} 行：{message}",
     # --- resources
     "a map of resources": "由资源组成的映射",

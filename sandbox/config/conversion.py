@@ -27,8 +27,7 @@ from sandbox.config.fc2_places import (
 from sandbox.config.fc2_references import References
 from sandbox.config.fc2_values import CHANGES, component_of, joined
 from sandbox.config.findings import Findings, RefusedError
-from sandbox.config.functions import weighed
-from sandbox.config.source import Entry, Node, Span
+from sandbox.config.source import Entry, Node, Span, weighed
 from sandbox.config.texts import phrase
 from sandbox.config.validation import child
 

@@ -20,7 +20,7 @@ from sandbox.config.complaints import complaint_of
 from sandbox.config.findings import Findings, RefusedError, whole_file
 from sandbox.config.lookalikes import read_twice
 from sandbox.config.placeholders import Values, filled
-from sandbox.config.source import Entry, Node, Source, Span
+from sandbox.config.source import Entry, Node, Source, Span, weighed
 from sandbox.config.texts import phrase
 from sandbox.config.yaml_mistakes import refusal
 
@@ -28,7 +28,7 @@ __all__ = ["MAX_DEPTH", "MAX_FILE_BYTES", "MAX_NODES", "parse", "text_is_usable"
 
 MAX_FILE_BYTES = 1 << 20
 MAX_DEPTH = 64
-MAX_NODES = 100_000
+MAX_NODES = 50_000
 """Nodes of the tree with every alias written out."""
 
 MAX_TAG_DIRECTIVES = 16
@@ -38,6 +38,9 @@ _CONTROL = re.compile(
     "[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
 )
 _UNUSABLE = re.compile("[\0\ud800-\udc7f\udd00-\udfff]")
+_TAG_LINE = re.compile("(?:\\A|[\n\r\x85\u2028\u2029])%TAG")
+"""At whatever libyaml takes for the end of a line."""
+
 _BLANK_START = re.compile(r"(?m)^[ \t]+(?=\r?$|#)")
 
 _TAGS = {
@@ -88,7 +91,7 @@ def _guarded(data: bytes, file: str, directory: str, values: Values) -> Source:
         raise RefusedError("FCB102", None, limit=MAX_FILE_BYTES >> 20)
     source = filled(Source(file, _decoded(data, file), directory), values)
     _refuse_control_characters(source)
-    if source.text.count("\n%TAG") + source.text.startswith("%TAG") > MAX_TAG_DIRECTIVES:
+    if len(_TAG_LINE.findall(source.text)) > MAX_TAG_DIRECTIVES:
         raise RefusedError("FCB117", whole_file(source), limit=MAX_TAG_DIRECTIVES)
     return source
 
@@ -198,7 +201,7 @@ class _Composer:
 
     def _content(self, event: Any, at: Span, depth: int) -> Node:
         if isinstance(event, yaml.ScalarEvent):
-            return Node(self._scalar(event, at), at)
+            return weighed(self._scalar(event, at), at)
         if event.tag is not None and event.tag not in _COLLECTION_TAGS:
             self._findings.add("FCB110", at, tag=event.tag)
         if isinstance(event, yaml.SequenceStartEvent):
@@ -244,7 +247,7 @@ class _Composer:
         items = []
         while not isinstance(event := next(self._events), yaml.SequenceEndEvent):
             items.append(self._node(event, depth + 1))
-        return Node(tuple(items), self._to_end(at, event), 1 + sum(item.weight for item in items))
+        return weighed(tuple(items), self._to_end(at, event))
 
     def _mapping(self, at: Span, depth: int) -> Node:
         entries: dict[str, Entry] = {}
@@ -257,8 +260,7 @@ class _Composer:
             elif key is not None:
                 self._enter(entries, key, Entry(self._span(event), node))
         self._merge(entries, merged)
-        weight = 1 + sum(entry.node.weight for entry in entries.values())
-        return Node(entries, self._to_end(at, event), weight)
+        return weighed(entries, self._to_end(at, event))
 
     def _key(self, event: Any, depth: int) -> str | None:
         """The key's text, or None (and a finding) when it is not a scalar."""

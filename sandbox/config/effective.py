@@ -12,10 +12,9 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from sandbox.config.compile import Loaded
-from sandbox.config.functions import weighed
 from sandbox.config.models import Box, Model, Props, known_keys
 from sandbox.config.project import Project
-from sandbox.config.source import Entry, Node, Source, Span, Value
+from sandbox.config.source import Entry, Node, Source, Span, Value, weighed
 from sandbox.config.validation import child
 
 __all__ = ["MASK", "Origin", "effective", "origins", "written"]

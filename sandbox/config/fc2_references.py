@@ -16,8 +16,7 @@ from collections.abc import Container, Mapping
 from sandbox.config.document import MAX_FILE_BYTES, MAX_NODES
 from sandbox.config.fc2_places import place_of
 from sandbox.config.findings import RefusedError
-from sandbox.config.functions import weighed
-from sandbox.config.source import Entry, Node
+from sandbox.config.source import Entry, Node, weighed
 
 __all__ = ["References"]
 

@@ -9,9 +9,8 @@ import re
 from collections.abc import Callable
 
 from sandbox.config.findings import Findings
-from sandbox.config.functions import weighed
 from sandbox.config.scalars import js_text
-from sandbox.config.source import Entry, Node
+from sandbox.config.source import Entry, Node, weighed
 from sandbox.config.texts import phrase
 from sandbox.config.validation import child
 

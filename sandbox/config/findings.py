@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
 from itertools import islice
+from typing import NamedTuple
 
 from sandbox.config.catalogue import CATALOGUE
 from sandbox.config.diagnostics import Diagnostic, Place
 from sandbox.config.source import Node, Source, Span
 from sandbox.config.texts import MAX_QUOTED_CHARS, Phrase, in_words, phrase
 
-__all__ = ["MAX_FINDINGS", "Findings", "RefusedError", "close_names", "near", "texts_of",
+__all__ = ["MAX_FINDINGS", "Findings", "Near", "RefusedError", "advice_on", "near", "texts_of",
            "whole_file"]  # fmt: skip
 
 MAX_FINDINGS = 100
@@ -25,7 +26,10 @@ MAX_NAMES = 8
 """Most names that a message lists."""
 
 MAX_COMPARED = 300
-"""Most names that are looked at for one that is meant: each comparison takes 10 us or more."""
+"""Most names that are looked at for one that is meant."""
+
+MAX_COMPARED_CHARS = 1_500_000
+"""Pairs of characters, in all the names that one file has compared: 0.1 us each, or 0.3."""
 
 
 class RefusedError(Exception):
@@ -43,15 +47,31 @@ def whole_file(source: Source) -> Span:
     return Span(source, 0, 1)
 
 
-def close_names(name: str, known: Iterable[str]) -> list[str]:
-    """The known names that `name` may be a slip of."""
-    return get_close_matches(name[:MAX_QUOTED_CHARS], _comparable(known), n=3, cutoff=0.6)
+class Near(NamedTuple):
+    """A name that nobody knows, and those that are known: what could be meant is looked for only
+    when a finding tells it."""
+
+    name: str
+    known: tuple[str, ...]
+
+    @property
+    def cost(self) -> int:
+        return (len(self.name) + 1) * sum(map(len, self.known))
+
+    def closest(self) -> list[str]:
+        return get_close_matches(self.name, self.known, n=3, cutoff=0.6)
 
 
-def near(name: str, known: Iterable[str]) -> Phrase:
-    """The known names like `name`, as a sentence; else the first few known ones."""
-    names = _comparable(known)
-    close = close_names(name, names)
+def near(name: str, known: Iterable[str]) -> Near:
+    """The advice on an unknown name."""
+    comparable = (each for each in islice(known, MAX_COMPARED) if len(each) <= MAX_QUOTED_CHARS)
+    return Near(name[:MAX_QUOTED_CHARS], tuple(comparable))
+
+
+def advice_on(near: Near, is_compared: bool = True) -> Phrase:
+    """The known names like the unknown one, as a sentence; else the first few known ones."""
+    names = near.known
+    close = near.closest() if is_compared else []
     if close:
         return phrase("did you mean {names}?", names=_either(close))
     if names:
@@ -59,14 +79,10 @@ def near(name: str, known: Iterable[str]) -> Phrase:
     return phrase("there is none")
 
 
-def _either(names: list[str]) -> Phrase | str:
+def _either(names: Sequence[str]) -> Phrase | str:
     if len(names) == 1:
         return names[0]
     return phrase("{first} or {rest}", first=names[0], rest=_either(names[1:]))
-
-
-def _comparable(known: Iterable[str]) -> list[str]:
-    return [each for each in islice(known, MAX_COMPARED) if len(each) <= MAX_QUOTED_CHARS]
 
 
 class Findings:
@@ -76,6 +92,8 @@ class Findings:
         self.items: list[Diagnostic] = []
         self.language = language
         self._made = 0
+        self._compared_chars = 0
+        self._advice: dict[Near, Phrase] = {}
         self._known: set[Diagnostic] = set()
         self._region: tuple[Span, Span] | None = None
 
@@ -96,6 +114,11 @@ class Findings:
             raise RefusedError("FCB119", None, limit=MAX_FINDINGS)
         self._known.add(diagnostic)
         self.items.append(diagnostic._replace(related=tuple(self._related(at))))
+
+    def is_slip(self, name: str, known: Iterable[str]) -> bool:
+        """Whether `name` looks like one of the known ones; nobody finds out after too many."""
+        asked = near(name, known)
+        return self._may_compare(asked) and asked.closest() != []
 
     def close(self, refusal: RefusedError) -> None:
         """Enters the finding that ended the loading."""
@@ -121,6 +144,17 @@ class Findings:
             if not inside and span != key_at:
                 yield self._place(phrase("it is used here"), key_at)
 
+    def _may_compare(self, near: Near) -> bool:
+        self._compared_chars += near.cost
+        return self._compared_chars <= MAX_COMPARED_CHARS
+
+    def _in_words(self, value: object) -> str:
+        if isinstance(value, Near):
+            if value not in self._advice:
+                self._advice[value] = advice_on(value, self._may_compare(value))
+            value = self._advice[value]
+        return in_words(value, self.language)
+
     def _place(self, text: Phrase, at: Span) -> Place:
         return Place(in_words(text, self.language), *_placed(at))
 
@@ -128,7 +162,7 @@ class Findings:
         """`at` None is for what has no place in the text; `compile` then enters the file's name."""
         entry = CATALOGUE[code]
         message, hint = texts_of(code, self.language)
-        texts = {name: in_words(value, self.language) for name, value in fields.items()}
+        texts = {name: self._in_words(value) for name, value in fields.items()}
         bare = Diagnostic(code, entry.severity, message.format(**texts), hint=hint.format(**texts))
         if at is None:
             return bare

@@ -9,15 +9,15 @@ from __future__ import annotations
 import base64
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from sandbox.config import scalars
-from sandbox.config.document import MAX_DEPTH, MAX_FILE_BYTES, parse, text_is_usable
+from sandbox.config.document import MAX_DEPTH, MAX_FILE_BYTES, MAX_NODES, parse, text_is_usable
 from sandbox.config.dotenv import Environment
 from sandbox.config.findings import Findings
 from sandbox.config.inputs import Inputs
-from sandbox.config.source import Entry, Node, Span, Value
+from sandbox.config.source import Entry, Node, Span, Value, weighed
 from sandbox.config.texts import Phrase, phrase
 
 __all__ = [
@@ -27,7 +27,6 @@ __all__ = [
     "Function",
     "FunctionCall",
     "Surroundings",
-    "weighed",
 ]
 
 PLACEHOLDER_ACCOUNT_ID = "1234567890123456"
@@ -149,7 +148,7 @@ class _UnusableError(Exception):
 def _json(call: FunctionCall) -> Value:
     try:
         plain = json.loads(call.text(), parse_int=scalars.resolve)
-        return _value_of(plain, call.at, MAX_DEPTH)
+        return _value_of(plain, call.at, MAX_DEPTH, iter(range(MAX_NODES)))
     except _UnusableError as error:
         raise CallError("FCB207", problem=error.problem) from None
     except json.JSONDecodeError as error:
@@ -160,30 +159,24 @@ def _json(call: FunctionCall) -> Value:
         raise CallError("FCB207", problem=phrase("not valid JSON")) from None
 
 
-def _value_of(plain: object, at: Span, levels: int) -> Value:
-    """A node's value of JSON data; every node in it stands where the call stands."""
+def _value_of(plain: object, at: Span, levels: int, left: Iterator[int]) -> Value:
+    """A node's value of JSON data; every node in it stands where the call stands. `left` has an
+    item for each node that may still be made."""
+    if next(left, None) is None:
+        raise _UnusableError(phrase("more than {limit} values", limit=MAX_NODES))
     if isinstance(plain, dict | list) and not levels:
         raise _UnusableError(phrase("nested deeper than {limit} levels", limit=MAX_DEPTH))
     if isinstance(plain, dict):
-        return {str(k): Entry(at, _node_of(v, at, levels - 1)) for k, v in plain.items()}
+        return {str(k): Entry(at, _node_of(v, at, levels - 1, left)) for k, v in plain.items()}
     if isinstance(plain, list):
-        return tuple(_node_of(item, at, levels - 1) for item in plain)
+        return tuple(_node_of(item, at, levels - 1, left) for item in plain)
     if isinstance(plain, str) and not text_is_usable(plain):
         raise _UnusableError(_UNUSABLE_TEXT)
     return plain if isinstance(plain, str | int | float) else None
 
 
-def _node_of(plain: object, at: Span, levels: int) -> Node:
-    return weighed(_value_of(plain, at, levels), at)
-
-
-def weighed(value: Value, at: Span) -> Node:
-    """A node whose weight is counted from its direct parts."""
-    if isinstance(value, tuple):
-        return Node(value, at, 1 + sum(item.weight for item in value))
-    if isinstance(value, dict):
-        return Node(value, at, 1 + sum(entry.node.weight for entry in value.values()))
-    return Node(value, at)
+def _node_of(plain: object, at: Span, levels: int, left: Iterator[int]) -> Node:
+    return weighed(_value_of(plain, at, levels, left), at)
 
 
 def _yaml(call: FunctionCall) -> Value:
@@ -213,6 +206,7 @@ class Function(NamedTuple):
     run: Callable[[FunctionCall], Value]
     least: int = 1
     most: int = 1
+    is_parser: bool = False
 
 
 FUNCTIONS: dict[str, Function] = {
@@ -222,6 +216,6 @@ FUNCTIONS: dict[str, Function] = {
     "path": Function(_path),
     "str": Function(_str),
     "base64": Function(_base64),
-    "json": Function(_json),
-    "yaml": Function(_yaml),
+    "json": Function(_json, is_parser=True),
+    "yaml": Function(_yaml, is_parser=True),
 }

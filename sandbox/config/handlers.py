@@ -11,6 +11,7 @@ from __future__ import annotations
 import ast
 import warnings
 from collections.abc import Iterator
+from functools import lru_cache
 
 from sandbox.config.code import CodeTree, Fault
 from sandbox.config.findings import near
@@ -47,7 +48,7 @@ def find_handler(handler: str, code: CodeTree) -> Fault | None:
     data = code.read(file, MAX_SOURCE_BYTES)
     names = module_names(data) if data and len(data) <= MAX_SOURCE_BYTES else None
     if data == b"":
-        names = set()
+        names = frozenset()
     if names is None or function in names:
         return None
     advice = near(function, sorted(name for name in names if not name.startswith("__")))
@@ -55,8 +56,12 @@ def find_handler(handler: str, code: CodeTree) -> Fault | None:
     return Fault("FCB405", fields)
 
 
-def module_names(source: bytes) -> set[str] | None:
-    """The names that a module binds at its top level; None when that cannot be told."""
+@lru_cache(maxsize=4)
+def module_names(source: bytes) -> frozenset[str] | None:
+    """The names that a module binds at its top level; None when that cannot be told.
+
+    Remembered: a hundred functions may have their handlers and hooks in one file.
+    """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about the user's escapes; not ours to print
@@ -65,7 +70,7 @@ def module_names(source: bytes) -> set[str] | None:
         if any(map(_is_dynamic, nodes)):
             return None
         names = {name for node in _module_level(tree) for name in _bound(node)}
-        return None if "__getattr__" in names else names | _declared_global(nodes)
+        return None if "__getattr__" in names else frozenset(names | _declared_global(nodes))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
 

@@ -46,6 +46,8 @@ class Inputs:
         self.seen: dict[tuple[str, str], Fingerprint] = {}
         self.settled = True
         """False when a file was so young that a later change could go unnoticed."""
+        self._last: tuple[str, int, bytes] | None = None
+        """The file that was read last: many functions have their handlers in one."""
 
     def note(self, path: str, kind: str = CONTENT) -> os.stat_result | None:
         """The status of `path`, or None when nothing is there."""
@@ -80,11 +82,15 @@ class Inputs:
 
     def read(self, path: str, limit_bytes: int) -> bytes | None:
         """At most `limit_bytes` + 1 bytes of a regular file, or None (a pipe would block)."""
+        if self._last is not None and self._last[:2] == (path, limit_bytes):
+            return self._last[2]
         status = self.note(path)
         if status is None or not stat.S_ISREG(status.st_mode):
             return None
         try:
             with open(path, "rb") as file:
-                return file.read(limit_bytes + 1)
+                data = file.read(limit_bytes + 1)
         except OSError:
             return None
+        self._last = path, limit_bytes, data
+        return data

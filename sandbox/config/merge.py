@@ -8,13 +8,17 @@ Null is a value here: it takes the place of what it lies over, and counts as abs
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from sandbox.config.document import MAX_NODES
 from sandbox.config.findings import Findings, RefusedError, near
-from sandbox.config.functions import weighed
-from sandbox.config.source import Entry, Node
+from sandbox.config.source import Entry, Node, weighed
 from sandbox.config.validation import child
 
 __all__ = ["merged", "with_entry", "with_overlay", "with_templates", "without", "without_nulls"]
+
+
+Path = list[str]
 
 
 def merged(base: Node, own: Node) -> Node:
@@ -36,13 +40,21 @@ def with_entry(node: Node, key: str, value: Node) -> Node:
     return weighed({**node.value, key: Entry(at, value)}, node.span)
 
 
-def without(node: Node, path: tuple[str, ...]) -> Node:
-    """`node` without what stands at `path`."""
-    if not isinstance(node.value, dict) or path[0] not in node.value:
+def without(node: Node, paths: Iterable[Path]) -> Node:
+    """`node` without what stands at `paths`."""
+    if not isinstance(node.value, dict):
         return node
-    if len(path) > 1:
-        return with_entry(node, path[0], without(node.value[path[0]].node, path[1:]))
-    return weighed({key: each for key, each in node.value.items() if key != path[0]}, node.span)
+    below: dict[str, list[Path]] = {}
+    for first, *rest in paths:
+        below.setdefault(first, []).append(rest)
+    entries = {}
+    for key, entry in node.value.items():
+        rests = below.get(key)
+        if rests is None:
+            entries[key] = entry
+        elif all(rests):  # an empty one means the entry itself
+            entries[key] = entry._replace(node=without(entry.node, rests))
+    return weighed(entries, node.span)
 
 
 # --- templates ----------------------------------------------------------------------------------
@@ -54,36 +66,41 @@ def with_templates(resources: Node, templates: Node | None, findings: Findings) 
         return resources
     entries, left = {}, MAX_NODES
     for name, entry in resources.value.items():
-        node = _extended(entry.node, templates, findings)
-        left -= node.weight
+        template = _template(entry.node, templates, findings)
+        left -= entry.node.weight + (template.weight if template else 0)
         if left < 0:
             raise RefusedError("FCB106", entry.key, limit=MAX_NODES)
+        node = _extended(entry.node, template) if template else entry.node
         entries[name] = entry._replace(node=node)
     return resources._replace(value=entries)
 
 
-def _extended(resource: Node, templates: Node | None, findings: Findings) -> Node:
+def _template(resource: Node, templates: Node | None, findings: Findings) -> Node | None:
+    """The template that a resource extends; None, and a finding, for one that is not there."""
     extend = child(resource, "extend")
     if extend is None:
-        return resource
+        return None
     name = child(extend, "name")
     known = templates.value if templates and isinstance(templates.value, dict) else {}
     if name is None or not isinstance(name.value, str) or name.value not in known:
         wanted = str(name.value) if name else ""
         findings.add("FCB321", name or extend, name=wanted, advice=near(wanted, known))
-        return resource
-    base = known[name.value].node
-    for path in _ignored(extend):
-        base = without(base, path)
+        return None
+    found: Node = known[name.value].node
+    return found
+
+
+def _extended(resource: Node, template: Node) -> Node:
+    base = without(template, _ignored(child(resource, "extend")))
     own = child(resource, "props")
     return with_entry(resource, "props", merged(base, own) if own else base)
 
 
-def _ignored(extend: Node) -> list[tuple[str, ...]]:
+def _ignored(extend: Node | None) -> list[Path]:
     ignore = child(extend, "ignore")
     items = ignore.value if ignore and isinstance(ignore.value, tuple) else (ignore,)
     texts = (item.value for item in items if item is not None)
-    return [tuple(text.split(".")) for text in texts if isinstance(text, str)]
+    return [text.split(".") for text in texts if isinstance(text, str)]
 
 
 # --- overlays of an environment -------------------------------------------------------------------

@@ -90,14 +90,18 @@ def filled(source: Source, values: Values) -> Source:
     spans = list(_placeholders(source)) if "{{" in source.text else []
     if not spans:
         return source
-    _refuse_statements(spans)
-    found = {name: values.get(name) for name in dict.fromkeys(map(_name, spans))}
+    names = [_name(at) for at in spans]
+    first_of = dict(zip(reversed(names), reversed(spans), strict=True))
+    _refuse_statements(first_of)
+    found = {name: values.get(name) for name in dict.fromkeys(names)}
     missing = [name for name, value in found.items() if value is None]
     if missing:
-        first = next(at for at in spans if _name(at) == missing[0])
         example = " ".join(f"--set {name}=..." for name in missing)
-        raise RefusedError("FCB111", first, names=", ".join(missing), example=example)
-    return _with_values(source, [(at, found[_name(at)] or "") for at in spans])
+        at = first_of[missing[0]]
+        raise RefusedError("FCB111", at, names=", ".join(missing), example=example)
+    return _with_values(source, [
+        (at, found[name] or "") for at, name in zip(spans, names, strict=True)
+    ])  # fmt: skip
 
 
 def _with_values(source: Source, fillings: list[tuple[Span, str]]) -> Source:
@@ -114,10 +118,11 @@ def _with_values(source: Source, fillings: list[tuple[Span, str]]) -> Source:
     return FilledSource(source, "".join(pieces) + source.text[done:], runs)
 
 
-def _refuse_statements(spans: list[Span]) -> None:
-    for at in spans:
-        if not _NAME.fullmatch(_name(at)):
-            raise RefusedError("FCB120", at, statement=at.text)
+def _refuse_statements(first_of: Mapping[str, Span]) -> None:
+    wrong = [at for name, at in first_of.items() if not _NAME.fullmatch(name)]
+    if wrong:
+        at = min(wrong, key=lambda at: at.start)
+        raise RefusedError("FCB120", at, statement=at.text)
 
 
 def _name(at: Span) -> str:

@@ -22,7 +22,7 @@ from sandbox.config.scalars import js_text
 from sandbox.config.source import Entry, Node
 from sandbox.config.texts import phrase
 from sandbox.config.validation import child, shown
-from sandbox.config.variables import Variables
+from sandbox.config.variables import Budget, Variables
 
 __all__ = ["Parts", "Project", "read_parts"]
 
@@ -115,7 +115,8 @@ class Project:
         self.root = parts.root
         self.findings = around.findings
         self._around = around
-        self._common = Variables(_without_resources(self.root), around)
+        self._budget = Budget()
+        self._common = Variables(_without_resources(self.root), around, budget=self._budget)
         self._environment = parts.environment
         variables = self.common("vars")
         self._rest = with_entry(self.root, "vars", variables) if variables else self.root
@@ -169,7 +170,8 @@ class Project:
         if self._environment is not None:
             resources = self._with_overlays(resources, self._environment)
         root = with_entry(self._rest, "resources", resources)
-        return _Layer(resources, Variables(root, self._around, finished=("vars",)))
+        variables = Variables(root, self._around, finished=("vars",), budget=self._budget)
+        return _Layer(resources, variables)
 
     # --- environments -----------------------------------------------------------------------------
 
@@ -195,7 +197,8 @@ class Project:
         if project is not None:
             entries["project"] = Entry(at, project)
         names = tuple(entries)
-        return Variables(Node(entries, at), self._around, names).resolve(environment)
+        root = Node(entries, at)
+        return Variables(root, self._around, names, budget=self._budget).resolve(environment)
 
 
 def _at(node: Node | None, *path: str) -> Node | None:

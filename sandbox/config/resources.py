@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from sandbox.config.findings import Findings, close_names, near
+from sandbox.config.findings import Findings, near
 from sandbox.config.interpreters import RUNTIMES
 from sandbox.config.project import Project
 from sandbox.config.source import Entry, Node
@@ -47,7 +47,7 @@ def report_top_level(root: Node, findings: Findings) -> None:
         return
     _report_edition(root, findings)
     for key, entry in root.value.items():
-        if key not in TOP_LEVEL_KEYS and close_names(key, TOP_LEVEL_KEYS):
+        if key not in TOP_LEVEL_KEYS and findings.is_slip(key, TOP_LEVEL_KEYS):
             findings.add("FCB306", entry.key, key=key, advice=near(key, TOP_LEVEL_KEYS))
     resources = child(root, "resources")
     if resources is None or not isinstance(resources.value, dict):

@@ -8,9 +8,14 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-__all__ = ["BROKEN", "Broken", "Entry", "Node", "Source", "Span", "Value", "node_at"]
+__all__ = ["BROKEN", "CHARS_PER_NODE", "Broken", "Entry", "Node", "Source", "Span", "Value",
+           "node_at", "weighed"]  # fmt: skip
+
+CHARS_PER_NODE = 64
+"""So many characters of a text cost as much as a node."""
 
 
 class Source:
@@ -70,12 +75,13 @@ BROKEN: Final = Broken()
 class Node(NamedTuple):
     """A value and where it stands. `weight` is the number of nodes when all aliases are
     written out, which is what walking over the tree costs. `origin`: where the value was written,
-    if it came here through a variable."""
+    if it came here through a variable. `height`: the levels below it."""
 
     value: Value
     span: Span
     weight: int = 1
     origin: Span | None = None
+    height: int = 0
 
 
 class Entry(NamedTuple):
@@ -86,6 +92,21 @@ class Entry(NamedTuple):
 
 
 Value = None | bool | int | float | str | tuple[Node, ...] | dict[str, Entry] | Broken
+
+
+def weighed(value: Value, at: Span) -> Node:
+    """A node whose weight and height are those of its direct parts, or of its text."""
+    if isinstance(value, str):
+        return Node(value, at, 1 + len(value) // CHARS_PER_NODE)
+    parts: Sequence[Node] = value if isinstance(value, tuple) else ()
+    if isinstance(value, dict):
+        parts = [entry.node for entry in value.values()]
+    weight = height = 1
+    for part in parts:
+        weight += part.weight
+        if part.height >= height:
+            height = part.height + 1
+    return Node(value, at, weight, None, height if parts else 0)
 
 
 def node_at(root: Node, path: tuple[str | int, ...]) -> Node:

@@ -17,7 +17,7 @@ from sandbox.config.fields import (
     named_model,
     nested_model,
 )
-from sandbox.config.findings import Findings, close_names, near
+from sandbox.config.findings import Findings, near
 from sandbox.config.models import WITHOUT_EFFECT, Props
 from sandbox.config.source import BROKEN, Broken, Node, node_at
 from sandbox.config.texts import Phrase, phrase
@@ -117,7 +117,7 @@ def report_keys(node: Node, kind: Kind, findings: Findings) -> None:
             findings.add("FCB314", entry.key, key=key)
         if key in known:
             _report_keys_below(entry.node, kind, known[key], findings)
-        elif not isinstance(kind, Shape) or close_names(key, known):
+        elif not isinstance(kind, Shape) or findings.is_slip(key, known):
             findings.add("FCB306", entry.key, key=key, advice=near(key, known))
 
 

@@ -14,8 +14,7 @@ import re
 from collections.abc import Callable, Sequence
 
 from sandbox.config import scalars
-from sandbox.config.document import MAX_NODES
-from sandbox.config.findings import RefusedError, near
+from sandbox.config.findings import Near, RefusedError, near
 from sandbox.config.functions import (
     FUNCTIONS,
     UNSUPPORTED,
@@ -23,7 +22,6 @@ from sandbox.config.functions import (
     Function,
     FunctionCall,
     Surroundings,
-    weighed,
 )
 from sandbox.config.grammar import (
     Argument,
@@ -33,16 +31,21 @@ from sandbox.config.grammar import (
     Literal,
     parse_template,
 )
-from sandbox.config.source import BROKEN, Broken, Entry, Node, Span, Value
-from sandbox.config.texts import Phrase, phrase
+from sandbox.config.source import BROKEN, CHARS_PER_NODE, Broken, Entry, Node, Span, Value, weighed
+from sandbox.config.texts import phrase
 
-__all__ = ["Variables"]
+__all__ = ["Budget", "Variables"]
 
 MAX_LEVELS = 80
 """Levels of containers, references and calls in each other while one value is resolved."""
 
-CHARS_PER_NODE = 64
-"""So many characters of joined text cost as much as a node."""
+MAX_HEIGHT = 128
+"""Levels of a tree that is made of variables: whoever walks over it needs a stack."""
+
+MAX_RESOLVED = 50_000
+"""Expressions of one application, and nodes that they give."""
+
+PARSED_CHARS_PER_NODE = 8
 
 Arguments = Sequence[Callable[[], Value]]
 
@@ -64,6 +67,18 @@ class _FaultError(Exception):
         self.fields = fields
 
 
+class Budget:
+    """How much may still be resolved; all parts of one application share it."""
+
+    def __init__(self) -> None:
+        self._left = MAX_RESOLVED
+
+    def charge(self, amount: int, at: Span) -> None:
+        self._left -= amount
+        if self._left < 0:
+            raise RefusedError("FCB106", at, limit=MAX_RESOLVED)
+
+
 class Variables:
     """Resolves nodes of the tree under `root`. References begin with one of the `names` in it;
     what stands below those in `finished` is resolved already."""
@@ -74,16 +89,18 @@ class Variables:
         around: Surroundings,
         names: Sequence[str] = ("vars", "resources"),
         finished: Sequence[str] = (),
+        budget: Budget | None = None,
     ) -> None:
         self.names = names
         self._finished = finished
         self._root = root
         self._around = around
-        self._done: dict[tuple[int, str], Node] = {}
+        self._done: dict[tuple[int, str], tuple[Node, Node]] = {}
+        """With the node itself: its id must not become another one's."""
         self._active: list[str] = []
         """The references being resolved, outermost first: where one returns is a cycle."""
         self._level = 0
-        self._left = MAX_NODES
+        self._budget = budget or Budget()
 
     def resolve(self, node: Node, resource: str = "") -> Node:
         """`node` with all expressions replaced; `this` stands for `resource`."""
@@ -91,10 +108,10 @@ class Variables:
         if key not in self._done:
             self._level += 1
             try:
-                self._done[key] = self._resolved(node, resource)
+                self._done[key] = node, self._resolved(node, resource)
             finally:
                 self._level -= 1
-        return self._done[key]
+        return self._done[key][1]
 
     def _resolved(self, node: Node, resource: str) -> Node:
         value = node.value
@@ -116,6 +133,7 @@ class Variables:
     # --- texts --------------------------------------------------------------------------------
 
     def _text(self, node: Node, text: str, resource: str) -> Node:
+        self._budget.charge(text.count("${") + len(text) // CHARS_PER_NODE, node.span)
         try:
             parts = parse_template(text)
         except GrammarError as error:
@@ -133,9 +151,9 @@ class Variables:
 
     def charge(self, node: Node, at: Span) -> None:
         chars = len(node.value) if isinstance(node.value, str) else 0
-        self._left -= node.weight + chars // CHARS_PER_NODE
-        if self._left < 0:
-            raise RefusedError("FCB106", at, limit=MAX_NODES)
+        self._budget.charge(node.weight + chars // CHARS_PER_NODE, at)
+        if self._level + node.height > MAX_HEIGHT:
+            raise _FaultError("FCB210", limit=MAX_HEIGHT)
 
     # --- references ---------------------------------------------------------------------------
 
@@ -176,6 +194,8 @@ class Variables:
             problem = phrase("{name}() with {count} arguments", name=call.name, count=count)
             raise _FaultError("FCB207", problem=problem)
         node: Node | None = weighed(self._run(function, arguments, at), at)
+        if node and call.tail:  # the whole has been made, however little of it is wanted
+            self.charge(node, at)
         for segment in call.tail:
             node = node and _child(node, segment)
         if node is None or node.value is None:
@@ -185,6 +205,8 @@ class Variables:
     def _run(self, function: Function, arguments: Arguments, at: Span) -> Value:
         if self._level > MAX_LEVELS:
             raise _FaultError("FCB210", limit=MAX_LEVELS)
+        if function.is_parser:
+            arguments = [self._paid(argument, at) for argument in arguments]
         self._level += 1
         try:
             return function.run(FunctionCall(arguments, at, self._around))
@@ -193,6 +215,17 @@ class Variables:
         finally:
             self._level -= 1
 
+    def _paid(self, argument: Callable[[], Value], at: Span) -> Callable[[], Value]:
+        """Parsing costs more than what comes of it: one value of a large file may be wanted."""
+
+        def paid() -> Value:
+            value = argument()
+            if isinstance(value, str):
+                self._budget.charge(len(value) // PARSED_CHARS_PER_NODE, at)
+            return value
+
+        return paid
+
     def warn_literal(self, what: str, at: Span) -> None:
         self._around.findings.add("FCB208", at, what=what)
 
@@ -200,7 +233,7 @@ class Variables:
         if fault.code:
             self._around.findings.add(fault.code, at, **fault.fields)
 
-    def advice(self, path: tuple[str, ...]) -> Phrase | str:
+    def advice(self, path: tuple[str, ...]) -> Near | str:
         """What could be meant by a path that leads nowhere. Nothing is resolved for it: that
         could lead back here."""
         node: Node | None = self._root
@@ -236,12 +269,13 @@ class _Evaluation:
     def joined(self, parts: list[str | Expression]) -> Value:
         """The text of all parts. The first broken one ends it."""
         texts: list[str] = []
-        at = self._span
+        at, is_escaped = self._span, False
         for part in parts:
             if isinstance(part, str):
                 texts.append(part)
                 continue
-            self._at = _part_of(at, part.text)
+            self._at = at if is_escaped else _part_of(at, part.text)
+            is_escaped = is_escaped or self._at.text != part.text
             at = at._replace(start=min(self._at.start + len(part.text), at.end))
             try:
                 texts.append(self._as_text(part))

@@ -492,14 +492,14 @@ def test_a_component_that_is_guessed_is_told_once(project: Project) -> None:
 
 def test_a_thousand_resources_take_no_time(project: Project) -> None:
     one = "  r{0}: {{component: fc3, props: {{functionName: f{0}, runtme: x}}}}\n"
-    text = "edition: 3.0.0\nresources:\n" + "".join(one.format(n) for n in range(8_000))
-    start = time.perf_counter()
+    text = "edition: 3.0.0\nresources:\n" + "".join(one.format(n) for n in range(4_000))
+    start = time.process_time()
 
     config = project.load(text)
 
     assert config.diagnostics[0].code == "FCB119"
     assert len(config.diagnostics) == 101
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 1
 
 
 def test_a_template_cannot_be_multiplied_without_bounds(project: Project) -> None:

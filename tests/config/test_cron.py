@@ -70,8 +70,8 @@ def test_any_text_has_an_answer_at_once(text: str) -> None:
     """And what is valid fits the rough form that editors are given."""
     import re
 
-    before = time.perf_counter()
+    before = time.process_time()
     problem = cron_problem(text)
 
-    assert time.perf_counter() - before < 1
+    assert time.process_time() - before < 1
     assert problem is not None or re.search(CRON_PATTERN, text)

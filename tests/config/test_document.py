@@ -78,10 +78,10 @@ def test_each_guard_names_the_place(text: str | bytes, code: str, line: int, col
     ],
 )  # fmt: skip
 def test_attacks_end_soon_with_one_finding(text: str, code: str) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
 
     assert [code] == [each.code for each in findings_of(text)]
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 1
 
 
 def test_the_pure_parser_stops_at_the_same_limits(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from sandbox.config.code import CodeDirectory
+from sandbox.config.findings import Near, advice_on
 from sandbox.config.handlers import find_handler, module_names, split_handler
 from sandbox.config.inputs import Inputs
 from sandbox.config.texts import in_words
@@ -62,6 +63,11 @@ def test_a_name_that_is_surely_absent(tmp_path: Path, source: str) -> None:
     assert fault.code == "FCB405"
 
 
+def said(advice: object) -> str:
+    assert isinstance(advice, Near)
+    return in_words(advice_on(advice), "en")
+
+
 def test_near_names_are_offered(tmp_path: Path) -> None:
     (tmp_path / "src").mkdir()
     (tmp_path / "src" / "index.py").write_text("def handler(e, c): ...\n")
@@ -70,10 +76,10 @@ def test_near_names_are_offered(tmp_path: Path) -> None:
     file = find_handler("src/indx.handler", CodeDirectory(str(tmp_path), Inputs()))
 
     assert function is not None
-    assert in_words(function.fields["advice"], "en") == "did you mean handler?"
+    assert said(function.fields["advice"]) == "did you mean handler?"
     assert file is not None
     assert file.code == "FCB404"
-    assert in_words(file.fields["advice"], "en") == "did you mean src/index.py?"
+    assert said(file.fields["advice"]) == "did you mean src/index.py?"
 
 
 def test_the_coding_line_counts() -> None:

@@ -234,24 +234,24 @@ def doubling(count: int, pattern: str) -> str:
         ("vars: {big: " + "x" * 400_000 + ", l: [" + "'${base64(vars.big)}'," * 20_000 + "]}\n",
          "FCB106"),
         ("vars:\n" + "".join(f"  v{n}: ${{vars.v{n + 1}}}\n" for n in range(5000)), "FCB210"),
-        ("vars:\n" + "".join(f"  v{n}: ${{vars.no{n}}}\n" for n in range(30_000)), "FCB119"),
+        ("vars:\n" + "".join(f"  v{n}: ${{vars.no{n}}}\n" for n in range(20_000)), "FCB119"),
         ("vars:\n" + "".join(f"  v{n}: ${{str(str(vars.v{n + 1}))}}\n" for n in range(99)),
          "FCB210"),
     ],
 )  # fmt: skip
 def test_variables_cannot_grow_without_bounds(project: Project, top: str, code: str) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
 
     assert code in project.codes(with_props("", top=top))
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 1
 
 
 def test_trees_deeper_than_any_recursion_are_no_trouble(project: Project) -> None:
-    """Each variable is shallow; together they are 2000 levels deep."""
+    """Each variable is shallow; together they would be 2000 levels deep."""
     inner = "{{a: " * 50 + '"{0}"' + "}}" * 50
     top = doubling(40, inner) + "fcbox: {functions: '${vars.v40}'}\n"
 
-    assert project.codes(with_props("description: ${vars.v40}", top=top)) == ["FCB306", "FCB306"]
+    assert project.codes(with_props("description: ${vars.v40}", top=top))[0] == "FCB210"
 
 
 @given(st.text(alphabet="${}varsn.e()' ,\"[]0一\n", max_size=80))

@@ -239,10 +239,10 @@ def test_the_other_parser_is_understood_too(name: str, monkeypatch: pytest.Monke
     ids=["blanks", "lines", "dashes", "items", "keys", "equals", "colons", "odd blanks"],
 )
 def test_a_mistake_in_a_large_file_is_found_soon(text: str) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
 
     assert findings_of(text)
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 1
 
 
 LIBYAML = (
