@@ -129,9 +129,12 @@ class _Conversion:
         """The resource in the form of 3.0; what is not of component fc is 3.0's already."""
         node = entry.node
         component = self._followed(child(node, "component"))
-        if component_of(component) not in COMPONENTS:
-            return node
         props = self._followed(child(node, "props"))
+        if component_of(component) not in COMPONENTS:
+            if component is None or not self._is_copy(component, props):
+                return node
+            self._findings.add("FCB310", component, component=component.value)
+            node = _with_component(node, component)
         if props is None or not isinstance(props.value, dict):
             return self._renamed(node, RESOURCE)
         function, service = child(props, "function"), child(props, "service")
@@ -142,6 +145,12 @@ class _Conversion:
         result = _entries(self._renamed(node, RESOURCE))
         result["props"] = Entry(_entries(node)["props"].key, self._props(props))
         return weighed(result, node.span)
+
+    def _is_copy(self, component: Node, props: Node | None) -> bool:
+        """Whether it is fc at a path, or under another name: only fc has both of these maps."""
+        parts = (self._followed(child(props, key)) for key in ("service", "function"))
+        are_maps = all(part is not None and isinstance(part.value, dict) for part in parts)
+        return are_maps and isinstance(component.value, str)
 
     def _props(self, props: Node) -> Node:
         sources = _entries(props)
@@ -277,6 +286,14 @@ class _Conversion:
 def _entries(node: Node | None) -> Entries:
     """A map's entries, to be changed; none when there is no map."""
     return dict(node.value) if node is not None and isinstance(node.value, dict) else {}
+
+
+def _with_component(node: Node, component: Node) -> Node:
+    """The resource with component fc3, at the place where the user named another."""
+    entries = _entries(node)
+    fc3 = component._replace(value="fc3")
+    entries["component"] = entries["component"]._replace(node=fc3)
+    return weighed(entries, node.span)
 
 
 def _without(entries: Entries, keys: Iterable[str]) -> list[tuple[str, Entry]]:

@@ -12,6 +12,7 @@ from sandbox.config.placeholders import Values
 from sandbox.config.result import ConfigMissing
 from sandbox.config.scalars import js_text
 from sandbox.config.source import Node
+from sandbox.config.texts import listed
 from sandbox.config.validation import child
 
 __all__ = ["Files", "find_file"]
@@ -81,7 +82,7 @@ class Files:
         """Tells which defaults filled placeholders, and which values were given in vain."""
         taken = self.values.taken
         if taken:
-            pairs = ", ".join(f"{name}={value}" for name, value in taken.items())
+            pairs = listed([f"{name}={value}" for name, value in taken.items()])
             self._findings.add("FCB121", None, file=self.shown(self._publish), values=pairs)
         for name in self.values.given:
             if name not in self.values.asked:

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from sandbox.config.findings import RefusedError
 from sandbox.config.source import Source, Span
+from sandbox.config.texts import listed
 
 __all__ = ["FilledSource", "Values", "filled"]
 
@@ -96,9 +97,9 @@ def filled(source: Source, values: Values) -> Source:
     found = {name: values.get(name) for name in dict.fromkeys(names)}
     missing = [name for name, value in found.items() if value is None]
     if missing:
-        example = " ".join(f"--set {name}=..." for name in missing)
+        example = listed([f"--set {name}=..." for name in missing], between=" ")
         at = first_of[missing[0]]
-        raise RefusedError("FCB111", at, names=", ".join(missing), example=example)
+        raise RefusedError("FCB111", at, names=listed(missing), example=example)
     return _with_values(source, [
         (at, found[name] or "") for at, name in zip(spans, names, strict=True)
     ])  # fmt: skip

@@ -8,15 +8,19 @@ can be found by a test and shows as English.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-__all__ = ["LANGUAGES", "Phrase", "clip", "in_words", "language_of", "phrase", "translated"]
+__all__ = ["LANGUAGES", "Phrase", "clip", "in_words", "language_of", "listed", "phrase",
+           "translated"]  # fmt: skip
 
 LANGUAGES = ("en", "zh")
 
 MAX_QUOTED_CHARS = 120
 """Longest piece of the user's text that a message quotes."""
+
+MAX_LISTED = 50
+"""Most pieces of a list that a message quotes one by one."""
 
 _LANGUAGE_VARIABLES = ("FCBOX_LANG", "LC_ALL", "LC_MESSAGES", "LANG")
 """The first that is set decides, as for any program; ours comes before the locale's."""
@@ -31,6 +35,13 @@ class Phrase(NamedTuple):
 
 def phrase(template: str, **fields: object) -> Phrase:
     return Phrase(template, fields)
+
+
+def listed(pieces: Sequence[str], between: str = ", ") -> Phrase:
+    """All the pieces, each clipped by itself: as one text the list would lose its end."""
+    fields = {f"piece{number}": piece for number, piece in enumerate(pieces[:MAX_LISTED])}
+    more = f"{between}…" if len(pieces) > MAX_LISTED else ""
+    return Phrase(between.join(f"{{{name}}}" for name in fields) + more, fields)
 
 
 def language_of(environ: Mapping[str, str]) -> str:

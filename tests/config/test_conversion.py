@@ -2,12 +2,14 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sandbox.config.conversion import converted, is_fc2
+from sandbox.config.diagnostics import Diagnostic
 from sandbox.config.document import parse
 from sandbox.config.emit import yaml_text
 from sandbox.config.findings import MAX_FINDINGS, Findings, RefusedError
@@ -17,6 +19,19 @@ from sandbox.core.spec import Callback
 from tests.config.support import Project, data_of, tree
 
 LEVELS = 40
+
+COPY = """\
+edition: 1.0.0
+vars:
+  service: {name: pictures}
+services:
+  small:
+    component: COMPONENT
+    props:
+      region: cn-hangzhou
+      service: ${vars.service}
+      function: {name: small, runtime: python3.10, codeUri: ./, handler: index.handler}
+"""
 
 EVENT = """\
 edition: 1.0.0
@@ -150,6 +165,14 @@ def props_of(text: str) -> tuple[dict[str, object], list[str]]:
         if props.get(key) == value:
             del props[key]
     return props, codes
+
+
+def told(text: str) -> tuple[Any, list[Diagnostic]]:
+    """The file in the form of 3.0 as data, and what was told."""
+    root, _ = tree(text)
+    assert root is not None
+    findings = Findings()
+    return plain(converted(root, findings)), findings.items
 
 
 # --- which files ------------------------------------------------------------------------------
@@ -315,6 +338,30 @@ def test_component(component: str, becomes: str) -> None:
     root, _ = convert(text)
 
     assert plain(root)["resources"] == {"a": {"component": becomes, "props": {"name": "n"}}}
+
+
+@pytest.mark.parametrize("component", ["${path(../..)}", "../..", "fc-deploy", "fc3"])
+def test_copy_of_the_component(component: str) -> None:
+    """Files beside the component's own source name it by its path."""
+    new, findings = told(COPY.replace("COMPONENT", component))
+    resource = new["resources"]["small"]
+
+    assert [each.code for each in findings] == ["FCB330", "FCB310"]
+    assert f"component {component} is" in findings[1].message
+    assert (findings[1].line, findings[1].column) == (6, 16)
+    assert resource["component"] == "fc3"
+    assert resource["props"]["functionName"] == "pictures$small"
+
+
+@pytest.mark.parametrize(
+    "props", ["{}", "{service: {name: s}}", "{function: {name: f}}", "{service: s, function: {}}"]
+)
+def test_other_components_stay(props: str) -> None:
+    text = f"edition: 1.0.0\nservices: {{a: {{component: ./here, props: {props}}}}}\n"
+    new, findings = told(text)
+
+    assert [each.code for each in findings] == ["FCB330"]
+    assert new["resources"]["a"]["component"] == "./here"
 
 
 def test_top_level() -> None:

@@ -49,6 +49,16 @@ def test_all_without_a_value_are_listed(project: Project) -> None:
     assert "--set runtime=... --set timeout=... --set city=..." in finding.hint
 
 
+def test_none_of_them_is_cut_off(project: Project) -> None:
+    """A template of a whole application has a dozen of them, and more characters than a quote."""
+    names = [f"a-rather-long-name-{number}" for number in range(40)]
+    text = TEMPLATE + "".join(f"x-{name}: {{{{ {name} }}}}\n" for name in names)
+    (finding,) = project.load(text, values=ALL).diagnostics
+
+    assert finding.message == f"unrendered template: {', '.join(names)}"
+    assert " ".join(f"--set {name}=..." for name in names) in finding.hint
+
+
 def test_given_values_fill_them(project: Project) -> None:
     config = project.load(TEMPLATE, values=ALL)
 
