@@ -100,8 +100,10 @@ def read_twice(text: str, at: Span) -> Slip | None:
         found = _ODD_START.match(text)
         return _odd_blank(found, 1) if found else None
     slip = entry_slip(text)
-    if slip is None or slip.code == "FCB132" or not _begins_line(at):
+    if slip is None or not _begins_line(at):
         return None
+    if slip.code == "FCB132":  # paragraphs of Chinese texts begin with such blanks
+        return slip if text[: slip.start].strip() else None
     if slip.code == "FCB131":
         fields = {"problem": phrase("the colon is a full-width one"), **slip.fields}
         return slip._replace(code="FCB134", fields=fields)

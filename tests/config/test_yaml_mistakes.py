@@ -87,6 +87,7 @@ MISTAKES = {
     "full-width blanks": ("a:\n  b: 1\n　　c: 2\n", "FCB132", 3, 1, "U+3000"),
     "a no-break space among blanks": ("a:\n  b: 1\n \u00a0c: 2\n", "FCB132", 3, 2, BLANKS),
     "a no-break space behind a colon": ("a:\u00a0b\nc: 1\n", "FCB132", 1, 3, BLANKS),
+    "a no-break space in the only line": ("a:\n  b:\u00a0c\n", "FCB132", 2, 5, BLANKS),
     "a zero-width space": ("a: 1\n\u200bb: 2\n", "FCB132", 2, 1, "U+200B"),
     # --- lists
     "items in two columns": ("a:\n  - x\n - y\n", "FCB101", 3, 2, ITEM),
@@ -153,6 +154,7 @@ FINE = {
     "an address": "a:\n  http://example.com:80/x?y=z\n",
     "a Chinese text with a colon": "a:\n  说明：这是一段文字\n",
     "Chinese quotes": "a: “你好”\n",
+    "a Chinese paragraph": "a:\n  \u3000\u3000段落\n",
     "a negative number": "a:\n  -5\n",
     "a text in an item": "a:\n  - b:c\n  - D=1\n",
     "a key with a colon": "oss:x: 1\n",
