@@ -192,6 +192,23 @@ CATALOGUE: dict[str, Entry] = {
     ),
     "FCB362": _error("there is no environment '{name}' in {file}", "{advice}"),
     "FCB363": _warning("`extend` of a base file has no effect, as in the official tool"),
+    # --- files and props of another release, and of several regions
+    "FCB364": _error(
+        "`services` is of FC 2.0: a file of edition 3.0.0 has `resources`",
+        "write `edition: 1.0.0` if this is a file of FC 2.0: it is converted in memory",
+    ),
+    "FCB365": _warning(
+        "resource '{name}' is left out: '{first}' has the same functionName, in another region",
+        "select '{name}' to run it instead",
+    ),
+    "FCB366": _error(
+        "the props of '{name}' have a map `function`: FC 3.0 has its keys directly in the props",
+        "move its keys up, and delete `function`",
+    ),
+    "FCB367": _warning(
+        "nasConfig: auto mounts at /mnt/auto in FC 2.0, and at /mnt/<functionName> in 3.0",
+        "look for /mnt/auto in the code, or write the mount point with mountDir: /mnt/auto",
+    ),
     # --- layers and mount points
     "FCB340": _warning(
         "the layer {name} is not mapped to a directory: the function runs without it",

@@ -172,6 +172,23 @@ MESSAGES: dict[str, tuple[str, str]] = {
     ),
     "FCB362": ("{file} 中没有环境 '{name}'", "{advice}"),
     "FCB363": ("基础文件中的 `extend` 不生效，与官方工具一致", ""),
+    # --- files and props of another release, and of several regions
+    "FCB364": (
+        "`services` 是 FC 2.0 的写法，edition 为 3.0.0 的文件应使用 `resources`",
+        "如果这是 FC 2.0 的文件，请写为 `edition: 1.0.0`，fcbox 会在内存中转换它",
+    ),
+    "FCB365": (
+        "跳过资源 '{name}'：'{first}' 在另一个地域使用了相同的 functionName",
+        "如需运行它，请指定 '{name}'",
+    ),
+    "FCB366": (
+        "资源 '{name}' 的 props 中有映射 `function`，而 FC 3.0 直接在 props 中书写其中的配置",
+        "请将其中的配置上移一层，并删除 `function`",
+    ),
+    "FCB367": (
+        "nasConfig: auto 在 FC 2.0 中挂载到 /mnt/auto，在 3.0 中挂载到 /mnt/<functionName>",
+        "请检查代码中的 /mnt/auto，或写出挂载点并设置 mountDir: /mnt/auto",
+    ),
     # --- code and handlers
     "FCB401": ("code：目录 {path} 不存在", "路径相对于 s.yaml 所在的目录"),
     "FCB402": ("暂不支持{what}的 code", "请指定代码目录，或代码的 .zip 包"),

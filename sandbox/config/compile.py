@@ -122,9 +122,10 @@ class _Loading:
         specs = self._make_specs(resources, box)
         if not select:
             _report_unknown_functions(self._box_node, box, specs, self.findings)
-        _report_same_names(resources, specs, self.findings)
+        left_out = _report_same_names(resources, specs, self.findings)
         self._resources = tuple(resources)
-        self._specs = self._with_interpreters(resources, specs, box)
+        found = self._with_interpreters(resources, specs, box)
+        self._specs = tuple(spec for spec in found if spec.resource not in left_out)
 
     def _read(self) -> Parts | None:
         main = self._files.tree(self._files.path)
@@ -238,11 +239,19 @@ def _report_unknown_functions(
 
 def _report_same_names(
     resources: Sequence[Resource], specs: Sequence[FunctionSpec], findings: Findings
-) -> None:
+) -> set[str]:
+    """The resources that do not run: their function's name is taken, which is no mistake where
+    each of them is in a region of its own."""
     first: dict[str, str] = {}
+    places: set[tuple[str, str]] = set()
+    left_out = set()
     for resource, spec in zip(resources, specs, strict=True):
-        if spec.name in first:
-            at = child(resource.props, "functionName")
-            findings.add("FCB320", at or resource.key_at,
-                         name=spec.name, first=first[spec.name])  # fmt: skip
+        at = child(resource.props, "functionName") or resource.key_at
+        if (spec.name, spec.region) in places:
+            findings.add("FCB320", at, name=spec.name, first=first[spec.name])
+        elif spec.name in first:
+            findings.add("FCB365", resource.key_at, name=resource.key, first=first[spec.name])
+            left_out.add(resource.key)
         first.setdefault(spec.name, resource.key)
+        places.add((spec.name, spec.region))
+    return left_out

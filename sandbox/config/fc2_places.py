@@ -114,7 +114,7 @@ _MOUNT: Table = {"fcDir": Place("mountDir"), "nasDir": Gone()}
 _SERVICE: Table = {
     "name": Gone(),
     "description": Gone(),
-    "nasConfig": Place("nasConfig", {"mountPoints": Place("mountPoints", _MOUNT, "mount")}),
+    "nasConfig": Place("nasConfig", {"mountPoints": Place("mountPoints", _MOUNT, "mount")}, "nas"),
     "vpcConfig": Place("vpcConfig", {"vswitchIds": Place("vSwitchIds")}),
     "vpcBinding": Place("vpcBinding.vpcIds"),
     "role": Place("role", change="role"),

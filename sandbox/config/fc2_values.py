@@ -83,6 +83,14 @@ def _mount(entry: Entry, findings: Findings) -> Node | None:
                    node.span)  # fmt: skip
 
 
+def _nas(entry: Entry, findings: Findings) -> Node | None:
+    """The tool of 3.0 makes a file system as well, and mounts it elsewhere."""
+    value = entry.node.value
+    if isinstance(value, str) and value.lower() == "auto":
+        findings.add("FCB367", entry.node)
+    return entry.node
+
+
 def _role(entry: Entry, findings: Findings) -> Node | None:
     """A role with its policies is made on deployment by 2.0; 3.0 names one that is there."""
     node = entry.node
@@ -117,6 +125,7 @@ CHANGES: dict[str, Change] = {
     "instance type": _instance_type,
     "local": _local,
     "mount": _mount,
+    "nas": _nas,
     "role": _role,
     "trigger": _trigger,
 }

@@ -103,7 +103,7 @@ def _config(call: FunctionCall) -> Value:
         return call.around.account_id
     found = (call.around.environment.get(name) for name in ACCOUNT_ID_VARIABLES)
     account_id = next(filter(None, found), "")
-    if not account_id:
+    if not account_id and name in call.at.text:  # not what the conversion of FC 2.0 asks for
         call.around.findings.add("FCB209", call.at, account_id=PLACEHOLDER_ACCOUNT_ID)
     return account_id or PLACEHOLDER_ACCOUNT_ID
 

@@ -50,7 +50,9 @@ def report_top_level(root: Node, findings: Findings) -> None:
         if key not in TOP_LEVEL_KEYS and findings.is_slip(key, TOP_LEVEL_KEYS):
             findings.add("FCB306", entry.key, key=key, advice=near(key, TOP_LEVEL_KEYS))
     resources = child(root, "resources")
-    if resources is None or not isinstance(resources.value, dict):
+    if resources is None and child(root, "services") is not None:
+        findings.add("FCB364", root.value["services"].key)
+    elif resources is None or not isinstance(resources.value, dict):
         at = resources or root
         findings.add("FCB303", at, key="resources", expected=phrase("a map of resources"))
     _report_hooks(root, findings)
@@ -113,9 +115,12 @@ def chosen_resources(project: Project, select: Sequence[str], findings: Findings
         for each in candidates
         if _runs_here(each, select, findings)
     ]
-    if not resources and all(each.severity != "error" for each in findings.items[before:]):
+    node = child(project.root, "resources")  # without a map there is a finding already
+    if not resources and node is not None and isinstance(node.value, dict) and not any(
+        each.severity == "error" for each in findings.items[before:]
+    ):  # fmt: skip
         advice = phrase("runtimes that run here: {names}", names=", ".join(RUNTIMES))
-        findings.add("FCB304", child(project.root, "resources") or project.root, advice=advice)
+        findings.add("FCB304", node, advice=advice)
     return resources
 
 
@@ -150,7 +155,10 @@ def _is_function(
         return False
     value = component.value
     name = value.partition("@")[0] if isinstance(value, str) else ""
-    if name in ("fc3", "devsapp/fc3"):
+    is_fc3 = name in ("fc3", "devsapp/fc3")
+    if (is_fc3 or name.startswith((".", "/"))) and _has_map_function(key, entry, project, findings):
+        return False
+    if is_fc3:
         return True
     if name in ("fc", "devsapp/fc"):
         findings.add("FCB302", component, component=name)
@@ -163,6 +171,17 @@ def _is_function(
     if not is_broken(component):
         findings.add("FCB309", component, name=key, component=shown(component))
     return False
+
+
+def _has_map_function(key: str, entry: Entry, project: Project, findings: Findings) -> bool:
+    """Whether the props have what a function is in a map of its own, as in 2.0; that is told."""
+    function = project.resolved(key, "props", "function")
+    if function is None or not isinstance(function.value, dict):
+        return False
+    props = child(entry.node, "props")
+    own = props.value.get("function") if props and isinstance(props.value, dict) else None
+    findings.add("FCB366", own.key if own else function, name=key)
+    return True
 
 
 def _selected(

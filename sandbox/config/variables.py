@@ -275,7 +275,8 @@ class _Evaluation:
                 texts.append(part)
                 continue
             self._at = at if is_escaped else _part_of(at, part.text)
-            is_escaped = is_escaped or self._at.text != part.text
+            if self._at.text != part.text:  # then none that follows can be found either
+                is_escaped, self._at = True, self._span
             at = at._replace(start=min(self._at.start + len(part.text), at.end))
             try:
                 texts.append(self._as_text(part))

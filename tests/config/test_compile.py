@@ -389,6 +389,58 @@ def test_two_functions_of_one_name(project: Project) -> None:
     assert "the first is 'one'" in wrong.message
 
 
+REGIONS = """\
+edition: 3.0.0
+resources:
+  east:
+    component: fc3
+    props: {region: cn-hangzhou, functionName: f, runtime: python3.10, handler: index.handler,
+            code: ./, timeout: 1}
+  north:
+    component: fc3
+    props: {region: cn-beijing, functionName: f, runtime: python3.10, handler: index.handler,
+            code: ./, timeout: 2}
+"""
+
+
+@pytest.mark.parametrize(
+    ("select", "codes", "timeouts"),
+    [((), ["FCB365"], [1]), (("f",), ["FCB365"], [1]), (("north",), [], [2]), (("east",), [], [1])],
+)
+def test_the_same_name_in_two_regions(
+    project: Project, select: tuple[str, ...], codes: list[str], timeouts: list[int]
+) -> None:
+    """Each region of the cloud has its own functions; here the first of them runs."""
+    config = project.load(REGIONS, select=select)
+
+    assert config.ok
+    assert [each.code for each in config.diagnostics] == codes
+    assert [spec.timeout_s for spec in config.specs] == timeouts
+
+
+def test_services_in_a_file_of_3_0(project: Project) -> None:
+    """One finding, where the mistake is, and none that only follows from it."""
+    (wrong,) = project.load("edition: 3.0.0\nname: a\nservices: {a: {}}\n").diagnostics
+
+    assert (wrong.code, wrong.line, wrong.column) == ("FCB364", 3, 1)
+    assert "`edition: 1.0.0`" in wrong.hint
+
+
+@pytest.mark.parametrize("component", ["fc3", "devsapp/fc3@dev", "../../", "/src/fc3"])
+def test_props_in_a_map_function(project: Project, component: str) -> None:
+    text = with_props("function: {functionName: f, runtime: python3.10}")
+    (wrong,) = project.load(text.replace("component: fc3", f"component: {component}")).diagnostics
+
+    assert wrong.code == "FCB366"
+    assert wrong.source_line[wrong.column - 1 :].startswith("function: {")
+
+
+def test_a_map_function_of_another_component(project: Project) -> None:
+    text = with_props("function: {functionName: f}").replace("component: fc3", "component: other")
+
+    assert "FCB366" not in project.codes(text)
+
+
 @pytest.mark.parametrize(
     ("props", "codes"),
     [

@@ -273,7 +273,6 @@ def test_function(old: str, new: dict[str, object]) -> None:
         ("vpcConfig: {vpcId: v, vswitchIds: [w]}",
          {"vpcConfig": {"vpcId": "v", "vSwitchIds": ["w"]}}),
         ("vpcBinding: [v]", {"vpcBinding": {"vpcIds": ["v"]}}),
-        ("nasConfig: auto", {"nasConfig": "auto"}),
         ("nasConfig: {userId: 1, mountPoints: [{serverAddr: s, nasDir: /n, fcDir: /m}]}",
          {"nasConfig": {"userId": 1, "mountPoints": [{"serverAddr": "s:/n", "mountDir": "/m"}]}}),
         ("ossMountConfig: {mountPoints: [{bucketName: b, mountDir: /m}]}",
@@ -488,6 +487,25 @@ def test_told(text: str, code: str, says: str) -> None:
 
     assert (first.code, second.code) == ("FCB330", code)
     assert says in second.message
+
+
+@pytest.mark.parametrize("nas", ["auto", "Auto"])
+def test_automatic_file_systems_move(project: Project, nas: str) -> None:
+    text = COPY.replace("COMPONENT", "fc").replace("pictures}", f"pictures, nasConfig: {nas}}}")
+    found = {each.code: each for each in project.load(text).diagnostics}
+
+    assert (found["FCB367"].line, found["FCB367"].column) == (3, 40)
+    assert "/mnt/pictures$small" in found["FCB341"].message
+
+
+def test_what_the_conversion_adds_has_the_place_of_what_it_stands_for(project: Project) -> None:
+    """The source of an OSS trigger has variables that the user never wrote."""
+    trigger = "triggers: [{name: t, type: oss, config: {bucketName: b}}]"
+    text = COPY.replace("COMPONENT", "fc").replace("region: cn-hangzhou", trigger)
+    found = [(each.code, each.line, each.column) for each in project.load(text).diagnostics]
+
+    assert ("FCB201", 8, 60) in found
+    assert "FCB209" not in [code for code, _, _ in found]
 
 
 def test_pre_freeze_is_kept() -> None:
