@@ -34,9 +34,9 @@ def hang():
 
 
 def exhaust_memory():
-    """Takes memory until it is stopped; stops by itself at 1 GB, where nothing enforces a limit."""
+    """Takes memory until it is stopped; stops by itself at 512 MB, where nothing enforces a limit."""
     taken = []
-    for _ in range(1024):
+    for _ in range(512):
         taken.append(b"x" * (1 << 20))  # Written, so that the pages are really there.
     return "took {} MB and was not stopped".format(len(taken))
 

@@ -114,7 +114,7 @@ def test_crashy(tmp_path: Path) -> None:
         "raise": "{",
         "exit": EXITED,
         "segv": EXITED,
-        "oom": "took 1024 MB and was not stopped",
+        "oom": "took 512 MB and was not stopped",
         "hang": TIMED_OUT,
     }
     assert found == [outcomes[way] for way in events.read_text().split()]

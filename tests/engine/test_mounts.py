@@ -310,10 +310,18 @@ def test_it_is_told_at_start(tmp_path: Path) -> None:
         assert box.instances() == []
 
 
+@pytest.fixture
+def away() -> Iterator[Path]:
+    """A directory above which there is little: all entries on the way to a mount point are bound
+    anew, and beside `tmp_path` stand the directories of thousands of tests."""
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
+        yield Path(folder)
+
+
 @needs_namespaces
-def test_it_is_told_when_it_comes_later(tmp_path: Path, capfd: Any) -> None:
+def test_it_is_told_when_it_comes_later(tmp_path: Path, away: Path, capfd: Any) -> None:
     """The machine changed since the start: a file stands in the way."""
-    target = tmp_path / "way" / "target"
+    target = away / "way" / "target"
     source = f"import os\ndef handler(e, c): return os.path.isdir({str(target)!r})"
     spec = write_function(tmp_path, source, mounts=(Mount(str(target), local(tmp_path, "nas")),))
 
