@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from itertools import islice
 from typing import NamedTuple, Protocol
 
 from sandbox.config.inputs import Inputs
@@ -12,6 +13,7 @@ from sandbox.config.inputs import Inputs
 __all__ = ["MAX_FILES_LISTED", "CodeDirectory", "CodeTree", "Fault"]
 
 MAX_FILES_LISTED = 2000
+MAX_FOLDERS_LISTED = 1000
 
 
 class Fault(NamedTuple):
@@ -23,6 +25,8 @@ class Fault(NamedTuple):
 
 class CodeTree(Protocol):
     """Files by their paths below the code directory, as `pkg/main.py`."""
+
+    path: str
 
     def has(self, file: str) -> bool:
         """The file is there, or may be."""
@@ -47,7 +51,7 @@ class CodeDirectory:
 
     def python_files(self) -> list[str]:
         found: list[str] = []
-        for directory, folders, names in os.walk(self.path):
+        for directory, folders, names in islice(os.walk(self.path), MAX_FOLDERS_LISTED):
             folders[:] = sorted(name for name in folders if not name.startswith((".", "__")))
             relative = os.path.relpath(directory, self.path)
             found += [

@@ -15,6 +15,7 @@ from sandbox.config.dotenv import Environment
 from sandbox.config.files import Files, find_file
 from sandbox.config.findings import Findings, RefusedError, near
 from sandbox.config.functions import Surroundings
+from sandbox.config.handlers import Sources
 from sandbox.config.inputs import Inputs
 from sandbox.config.interpreters import Interpreter, InterpreterMissingError, find_interpreter
 from sandbox.config.models import Box
@@ -157,14 +158,15 @@ class _Loading:
         return box
 
     def _make_specs(self, resources: Sequence[Resource], box: Box) -> list[FunctionSpec]:
-        specs = []
+        specs, sources = [], Sources()
         node = child(self._box_node, "mounts")
         table = MountTable(node, self._files.directory, self._inputs, self.findings)
         for resource in resources:
             with self.findings.inside(resource.key_at, resource.region):
                 spec = make_spec(
-                    resource, box.functions, self._files.directory, self._inputs, self.findings
-                )
+                    resource, box.functions, self._files.directory, self._inputs, self.findings,
+                    sources,
+                )  # fmt: skip
                 spec = table.applied(spec, resource.props)
             specs.append(spec._replace(account_id=box.account_id or spec.account_id))
         if not self._choice.select:

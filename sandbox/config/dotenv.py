@@ -12,10 +12,19 @@ from sandbox.config.inputs import Inputs
 
 __all__ = ["Environment", "parse_dotenv"]
 
-MAX_DOTENV_BYTES = 1 << 18
+MAX_DOTENV_BYTES = 1 << 16
+"""Of one file."""
+
+MAX_LINES = 5000
+"""Of all files: each takes a parser in Python its time."""
+
+MAX_BLANKS = 200
+"""In a row. python-dotenv looks for a comment behind each of them, to the end of them all."""
+
 MAX_EXPANSIONS = 8
 """References within what references stand for."""
 
+_MANY_BLANKS = re.compile(rf"(?<![^\S\r\n])[^\S\r\n]{{{MAX_BLANKS},}}")
 _REFERENCE = re.compile(
     r"(?P<escaped>\\\$)|\$\{?(?P<name>[A-Za-z_]\w*)(?::-(?P<default>[^}]*))?\}?"
 )
@@ -28,7 +37,7 @@ def parse_dotenv(text: str, known: Mapping[str, str] = {}) -> dict[str, str]:
     under that name, then for what the same text has; `\\$` is a dollar sign. python-dotenv expands
     other forms than the official tool, so this is done here.
     """
-    bindings = parse_stream(StringIO(text))
+    bindings = parse_stream(StringIO(_MANY_BLANKS.sub(" " * MAX_BLANKS, text)))
     found = {each.key: each.value for each in bindings if each.key and each.value is not None}
     expansion = _Expansion({**found, **known})
     return {name: expansion.of(value) for name, value in found.items()}
@@ -80,9 +89,15 @@ class Environment:
 
     def _read_files(self) -> dict[str, str]:
         values: dict[str, str] = {}
+        left = MAX_LINES
         for directory in self._directories:
+            if left <= 0:
+                break
             data = self._inputs.read(f"{directory}/.env", MAX_DOTENV_BYTES)
             text = data[:MAX_DOTENV_BYTES].decode("utf-8-sig", "replace") if data else ""
+            lines = text.splitlines(keepends=True)[:left]
+            left -= len(lines) + 1
+            text = "".join(lines)
             known = {**values, **self._environ}
             for name, value in parse_dotenv(text, known).items():
                 values.setdefault(name, value)

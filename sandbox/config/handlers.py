@@ -11,14 +11,20 @@ from __future__ import annotations
 import ast
 import warnings
 from collections.abc import Iterator
-from functools import lru_cache
 
 from sandbox.config.code import CodeTree, Fault
 from sandbox.config.findings import near
 
-__all__ = ["find_handler", "module_names", "split_handler"]
+__all__ = ["Sources", "find_handler", "module_names", "split_handler"]
 
-MAX_SOURCE_BYTES = 4 << 20
+MAX_SOURCE_BYTES = 1 << 17
+"""A syntax tree takes a thousand times the memory of what is written: 100 MB of this."""
+
+MAX_SYNTAX_NODES = 150_000
+"""Of all modules of one application: they are looked at one by one."""
+
+BYTES_PER_SYNTAX_NODE = 8
+"""So much of ordinary source makes one."""
 
 _DYNAMIC_NAMES = {
     "exec", "eval", "globals", "locals", "vars", "setattr", "__import__", "import_module",
@@ -36,19 +42,19 @@ def split_handler(handler: str) -> tuple[str, str] | None:
     return "/".join(parts) + ".py", function
 
 
-def find_handler(handler: str, code: CodeTree) -> Fault | None:
+def find_handler(handler: str, code: CodeTree, sources: Sources | None = None) -> Fault | None:
     """None when the handler is there, or may be."""
+    sources = sources or Sources()
     split = split_handler(handler)
     if split is None:
         return Fault("FCB403", {"handler": handler})
     file, function = split
     if not code.has(file):
-        advice = near(file, code.python_files())
+        advice = near(file, sources.files(code))
         return Fault("FCB404", {"handler": handler, "file": file, "advice": advice})
     data = code.read(file, MAX_SOURCE_BYTES)
-    names = module_names(data) if data and len(data) <= MAX_SOURCE_BYTES else None
-    if data == b"":
-        names = frozenset()
+    is_readable = data is not None and len(data) <= MAX_SOURCE_BYTES
+    names = sources.names(data or b"") if is_readable else None
     if names is None or function in names:
         return None
     advice = near(function, sorted(name for name in names if not name.startswith("__")))
@@ -56,23 +62,48 @@ def find_handler(handler: str, code: CodeTree) -> Fault | None:
     return Fault("FCB405", fields)
 
 
-@lru_cache(maxsize=4)
 def module_names(source: bytes) -> frozenset[str] | None:
-    """The names that a module binds at its top level; None when that cannot be told.
+    """The names that a module binds at its top level; None when that cannot be told."""
+    return Sources().names(source)
 
-    Remembered: a hundred functions may have their handlers and hooks in one file.
-    """
+
+class Sources:
+    """The modules of one application: each is parsed, and each directory listed, once, whoever
+    asks. After so much that it would take long, nothing is told of a module."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, frozenset[str] | None] = {}
+        self._left = MAX_SYNTAX_NODES
+        self._listed: dict[str, list[str]] = {}
+
+    def names(self, source: bytes) -> frozenset[str] | None:
+        key = hash(source)
+        if key not in self._known:
+            self._known[key] = self._parsed(source) if self._left > 0 else None
+        return self._known[key]
+
+    def files(self, code: CodeTree) -> list[str]:
+        if code.path not in self._listed:
+            self._listed[code.path] = code.python_files()
+        return self._listed[code.path]
+
+    def _parsed(self, source: bytes) -> frozenset[str] | None:
+        nodes = _syntax_nodes(source)
+        self._left -= len(nodes) + len(source) // BYTES_PER_SYNTAX_NODE
+        if not nodes or any(map(_is_dynamic, nodes)):
+            return None
+        names = {name for node in _module_level(nodes[0]) for name in _bound(node)}
+        return None if "__getattr__" in names else frozenset(names | _declared_global(nodes))
+
+
+def _syntax_nodes(source: bytes) -> list[ast.AST]:
+    """All nodes, the module first; none when it cannot be parsed."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about the user's escapes; not ours to print
-            tree = ast.parse(source)
-        nodes = list(ast.walk(tree))
-        if any(map(_is_dynamic, nodes)):
-            return None
-        names = {name for node in _module_level(tree) for name in _bound(node)}
-        return None if "__getattr__" in names else frozenset(names | _declared_global(nodes))
+            return list(ast.walk(ast.parse(source)))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None
+        return []
 
 
 def _is_dynamic(node: ast.AST) -> bool:

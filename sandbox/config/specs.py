@@ -11,7 +11,7 @@ from sandbox.config.archives import Archive
 from sandbox.config.checks import report_checks
 from sandbox.config.code import CodeDirectory
 from sandbox.config.findings import Findings
-from sandbox.config.handlers import find_handler
+from sandbox.config.handlers import Sources, find_handler
 from sandbox.config.inputs import Inputs
 from sandbox.config.models import (
     FC2_KEYS,
@@ -54,15 +54,21 @@ def make_spec(
     directory: str,
     inputs: Inputs,
     findings: Findings,
+    sources: Sources | None = None,
 ) -> FunctionSpec:
     """The spec, complete but for its interpreter. All that is wrong is reported; the caller
     uses the spec only when nothing was."""
-    return _Maker(resource, directory, inputs, findings).spec(box)
+    return _Maker(resource, directory, inputs, findings, sources or Sources()).spec(box)
 
 
 class _Maker:
     def __init__(
-        self, resource: Resource, directory: str, inputs: Inputs, findings: Findings
+        self,
+        resource: Resource,
+        directory: str,
+        inputs: Inputs,
+        findings: Findings,
+        sources: Sources,
     ) -> None:
         self._resource = resource
         self._node = resource.props
@@ -70,6 +76,7 @@ class _Maker:
         self._directory = directory
         self._inputs = inputs
         self._findings = findings
+        self._sources = sources
 
     def spec(self, box: dict[str, BoxFunction]) -> FunctionSpec:
         props, name = self._props, self._name()
@@ -150,7 +157,7 @@ class _Maker:
         """Without code only the form could be checked; that finding comes first."""
         if node is None or not isinstance(node.value, str) or code is None:
             return
-        fault = find_handler(node.value, code)
+        fault = find_handler(node.value, code, self._sources)
         if fault:
             self._findings.add(fault.code, node, **fault.fields)
 
