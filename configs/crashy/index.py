@@ -34,7 +34,7 @@ def hang():
 
 
 def exhaust_memory():
-    """Takes memory until it is stopped; stops by itself at 512 MB, where nothing enforces a limit."""
+    """Takes memory until it is stopped; stops by itself at 512 MB, where no limit is enforced."""
     taken = []
     for _ in range(512):
         taken.append(b"x" * (1 << 20))  # Written, so that the pages are really there.
