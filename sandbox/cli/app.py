@@ -303,11 +303,12 @@ def config_convert(
         str | None, typer.Option("-o", "--output", help="The text goes here.", metavar="FILE")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite FILE.")] = False,
+    values: Values = None,
 ) -> None:
     """Write a file of FC 2.0 in the form of 3.0."""
     from sandbox.cli.convert import convert
 
-    raise typer.Exit(convert(config, output, overwrite=force))
+    raise typer.Exit(convert(config, output, overwrite=force, values=_values(values)))
 
 
 @app.command()

@@ -6,6 +6,7 @@ their spelling changes.
 
 import os
 import shutil
+from collections.abc import Mapping
 
 from sandbox.cli import exits, talk
 from sandbox.config import ConfigMissing, render
@@ -25,7 +26,13 @@ TOLD_BY_OTHERS = "FCB330"
 """The note that leads to this command."""
 
 
-def convert(path: str | None, output: str | None = None, *, overwrite: bool = False) -> int:
+def convert(
+    path: str | None,
+    output: str | None = None,
+    *,
+    overwrite: bool = False,
+    values: Mapping[str, str] = {},
+) -> int:
     """Writes the 3.0 form of the file at `path`; gives the exit code."""
     if output is not None and not overwrite and os.path.lexists(output):
         talk.error(f"already there: {output}", "--force overwrites it")
@@ -37,14 +44,16 @@ def convert(path: str | None, output: str | None = None, *, overwrite: bool = Fa
         talk.error(f"no configuration: {missing.path}", missing.hint)
         return exits.CONFIG_MISSING
     findings = Findings(language_of(os.environ))
-    text = _converted(found, inputs, findings)
+    text = _converted(found, values, inputs, findings)
     _show(findings, found)
     return exits.CONFIG_INVALID if text is None else _write(text, output)
 
 
-def _converted(path: str, inputs: Inputs, findings: Findings) -> bytes | None:
+def _converted(
+    path: str, values: Mapping[str, str], inputs: Inputs, findings: Findings
+) -> bytes | None:
     """The text in the form of 3.0; None, and findings, when there is none."""
-    files = Files(path, os.getcwd(), {}, inputs, findings)
+    files = Files(path, os.getcwd(), values, inputs, findings)
     try:
         root = files.tree(path)
         files.report_values()

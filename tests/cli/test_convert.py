@@ -59,6 +59,14 @@ def test_to_a_file(tmp_path: Path) -> None:
     assert (tmp_path / "new.yaml").read_text() == NEW
 
 
+def test_placeholders_take_values(tmp_path: Path) -> None:
+    """An old template of `s init` can be converted as well."""
+    template = OLD.replace("cn-hangzhou", "{{ region }}")
+
+    assert convert(tmp_path, template).code == 78
+    assert convert(tmp_path, template, "--set", "region=cn-hangzhou").out == NEW.encode()
+
+
 def test_refuses_to_overwrite(tmp_path: Path) -> None:
     """A file may be the only copy of somebody's work."""
     ran = convert(tmp_path, OLD, "-o", "s.yaml")
