@@ -141,7 +141,6 @@ CATALOGUE: dict[str, Entry] = {
         "fcbox never runs shell hooks; the official tool would have run: {what}",
         "run by hand what the functions need",
     ),
-    "FCB308": _error("{key} is not supported yet"),
     "FCB309": _note("resource '{name}' is skipped: component {component} does not run locally"),
     "FCB310": _warning(
         "component {component} is taken for fc3: its props look like a function",

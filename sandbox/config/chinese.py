@@ -84,7 +84,6 @@ MESSAGES: dict[str, tuple[str, str]] = {
     "FCB307": (
         "fcbox 不会执行任何 Shell 命令，官方工具会执行：{what}", "请手动执行函数所需的命令",
     ),
-    "FCB308": ("暂不支持 {key}", ""),
     "FCB309": ("已跳过资源 '{name}'：组件 {component} 无法在本地运行", ""),
     "FCB310": (
         "组件 {component} 按 fc3 处理：它的 props 与函数一致",

@@ -1,5 +1,7 @@
 """Rendering, as people see it."""
 
+from pathlib import Path
+
 import pytest
 
 from sandbox.config.catalogue import CATALOGUE
@@ -113,3 +115,11 @@ def test_the_catalogue_can_be_filled_in() -> None:
         assert entry.severity in ("error", "warning", "note")
         assert entry.message.format(**dict.fromkeys(fields, "x"))
         assert "{{" not in entry.message.format(**dict.fromkeys(fields, "x"))
+
+
+def test_every_code_is_used() -> None:
+    """A text that nothing can say is a promise that nobody keeps."""
+    sources = (Path(__file__).resolve().parents[2] / "sandbox").rglob("*.py")
+    texts = [each.read_text() for each in sources if each.stem not in ("catalogue", "chinese")]
+
+    assert [code for code in CATALOGUE if not any(f'"{code}"' in text for text in texts)] == []
