@@ -14,6 +14,7 @@ from collections.abc import Iterator
 
 from sandbox.config.code import CodeTree, Fault
 from sandbox.config.findings import near
+from sandbox.config.texts import phrase
 
 __all__ = ["Sources", "find_handler", "module_names", "split_handler"]
 
@@ -50,7 +51,8 @@ def find_handler(handler: str, code: CodeTree, sources: Sources | None = None) -
         return Fault("FCB403", {"handler": handler})
     file, function = split
     if not code.has(file):
-        advice = near(file, sources.files(code))
+        files = sources.files(code)
+        advice = near(file, files) if files else phrase("there is no Python file in the code")
         return Fault("FCB404", {"handler": handler, "file": file, "advice": advice})
     data = code.read(file, MAX_SOURCE_BYTES)
     is_readable = data is not None and len(data) <= MAX_SOURCE_BYTES

@@ -59,7 +59,7 @@ ACCEPTED_SILENTLY = frozenset((
 WITHOUT_EFFECT = frozenset((
     "gpuConfig", "sessionAffinity", "sessionAffinityConfig", "instanceIsolationMode",
     "enableLongLiving", "customContainerConfig", "vpcBinding", "disableOndemand",
-    "microSandboxConfig", "polarFsConfig", "juiceFsConfig",
+    "microSandboxConfig", "polarFsConfig", "juiceFsConfig", "artifact",
 ))  # fmt: skip
 """What could make a difference, and has none here: one warning each."""
 
@@ -300,6 +300,7 @@ class Props(Model):
     annotations: Annotated[Any, cloud.ANNOTATIONS] = told("a map with headers")
     aliases: Any = told("a list of aliases")
     resource_group_id: Any = told("the id of a resource group")
+    artifact: Any = told("the name of an artifact that holds the code")
     endpoint: Any = told("the address of the API")
     supplement: Any = told("more, for later releases of the component")
 

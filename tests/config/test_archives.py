@@ -39,8 +39,8 @@ def test_the_spec_names_the_archive(project: Project, text: str) -> None:
     [
         ({"index.py": HANDLER}, "index.handlr", "FCB405", "did you mean handler?"),
         ({"src/index.py": HANDLER}, "src.indx.handler", "FCB404", "did you mean src/index.py?"),
-        ({}, "index.handler", "FCB404", "there is none"),
-        ({".venv/x.py": ""}, "index.handler", "FCB404", "there is none"),
+        ({}, "index.handler", "FCB404", "there is no Python file in the code"),
+        ({".venv/x.py": ""}, "index.handler", "FCB404", "there is no Python file in the code"),
     ],
 )
 def test_the_handler_is_looked_up_in_it(

@@ -92,6 +92,7 @@ NOTICED: dict[str, list[str]] = {
     "microSandboxConfig": ["{a: 1}"],
     "polarFsConfig": ["{mountPoints: [{mountDir: 3}]}"],
     "juiceFsConfig": ["{a: 1}"],
+    "artifact": ["my-artifact", "'acs:devs:cn-hangzhou::artifacts/a'"],
     "instanceConcurrency": ["2", "200", "'20'"],
 }
 """Legal, and with exactly one warning: FCB314."""
