@@ -112,8 +112,19 @@ def _resource() -> Schema:
         },
         "required": ["component"],
         "if": is_fc3,
-        "then": {"properties": {"props": {"$ref": _reference("Props")}}},
+        "then": {"properties": {"props": _props()}},
     }
+
+
+def _props() -> Schema:
+    """What does not run here is not looked at when the file is loaded, so nothing is wrong in it:
+    a container with a GPU may have more memory than a Python function."""
+    runs_elsewhere = {
+        "properties": {"runtime": {"type": "string", "not": {"pattern": r"^python3|\$\{"}}},
+        "required": ["runtime"],
+    }
+    props = _reference("Props")
+    return {"if": runs_elsewhere, "then": _loose(props), "else": {"$ref": props}}
 
 
 # --- models -----------------------------------------------------------------------------------

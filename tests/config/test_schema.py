@@ -139,6 +139,8 @@ def test_any_prop_may_be_a_variable(key: str, value: str | None) -> None:
         with_props("").replace("python3.10", "ruby3"),
         with_props("").replace("component: fc3", "component: devsapp/fc3@0.1.2"),
         with_props("").replace("functionName: hello", "functionName: a-${vars.b}"),
+        with_props("memorySize: 65536").replace("python3.10", "custom-container"),
+        with_props("timeout: soon").replace("python3.10", "nodejs22"),
     ],
 )
 def test_no_false_alarm(text: str) -> None:
