@@ -72,6 +72,7 @@ class _Conversion:
         self._services = _entries(child(root, "services"))
         self._findings = findings
         self._functions: set[str] = set()
+        self._copies: set[object] = set()
         self._names: dict[str, str] = {}
         self._this = ""
         self._left = MAX_NODES
@@ -133,7 +134,9 @@ class _Conversion:
         if component_of(component) not in COMPONENTS:
             if component is None or not self._is_copy(component, props):
                 return node
-            self._findings.add("FCB310", component, component=component.value)
+            if component.value not in self._copies:  # told once, as in a file of 3.0
+                self._findings.add("FCB310", component, component=component.value)
+            self._copies.add(component.value)
             node = _with_component(node, component)
         if props is None or not isinstance(props.value, dict):
             return self._renamed(node, RESOURCE)

@@ -352,6 +352,14 @@ def test_copy_of_the_component(component: str) -> None:
     assert resource["props"]["functionName"] == "pictures$small"
 
 
+def test_a_copy_is_told_once() -> None:
+    text = COPY.replace("COMPONENT", "../..")
+    more = text[text.index("  small:") :].replace("small", "large")
+    _, findings = told(text + more)
+
+    assert [each.code for each in findings] == ["FCB330", "FCB310"]
+
+
 @pytest.mark.parametrize(
     "props", ["{}", "{service: {name: s}}", "{function: {name: f}}", "{service: s, function: {}}"]
 )
