@@ -12,6 +12,7 @@ As in the official parser, each file's resources are resolved for themselves, wi
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 from sandbox.config.files import Files
@@ -19,7 +20,7 @@ from sandbox.config.findings import Findings, near
 from sandbox.config.functions import Surroundings
 from sandbox.config.merge import merged, with_entry, with_overlay, with_templates, without_nulls
 from sandbox.config.scalars import js_text
-from sandbox.config.source import Entry, Node
+from sandbox.config.source import Entry, Node, weighed
 from sandbox.config.texts import phrase
 from sandbox.config.validation import child, shown
 from sandbox.config.variables import Budget, Variables
@@ -28,6 +29,7 @@ __all__ = ["Parts", "Project", "read_parts"]
 
 DEFAULT_ENVIRONMENTS = "env.yaml"
 YAML_ENDINGS = (".yaml", ".yml")
+_SOURCE = re.compile(r"\$\{[^{}]*\bsource\.")
 
 
 class Parts(NamedTuple):
@@ -178,17 +180,21 @@ class Project:
     def _with_overlays(self, resources: Node, environment: Node) -> Node:
         if not isinstance(resources.value, dict):
             return resources
-        resolved = without_nulls(self._of_environment(environment))
+        has_source = _SOURCE.search(environment.span.source.text) is not None
+        alike = None if has_source else self._of_environment(environment)
         entries = {}
         for name, entry in resources.value.items():
             component = child(entry.node, "component")
             known = self._common.resolve(component).value if component else ""
-            laid = with_overlay(entry.node, name, str(known), resolved)
+            props = child(entry.node, "props") or _nothing(entry.node)
+            resolved = alike or self._of_environment(_for_one(environment, name), props)
+            laid = with_overlay(entry.node, name, str(known), without_nulls(resolved))
             entries[name] = entry._replace(node=laid)
         return resources._replace(value=entries)
 
-    def _of_environment(self, environment: Node) -> Node:
-        """`this` and `that` are the environment here, and `vars` are not known."""
+    def _of_environment(self, environment: Node, source: Node | None = None) -> Node:
+        """`this` and `that` are the environment here, `source` the props as written that it is
+        laid over, and `vars` are not known."""
         at, named = environment.span, environment
         project = self.common("name")
         if project is not None:
@@ -196,6 +202,8 @@ class Project:
         entries = {name: Entry(at, named) for name in ("this", "that")}
         if project is not None:
             entries["project"] = Entry(at, project)
+        if source is not None:
+            entries["source"] = Entry(at, source)
         names = tuple(entries)
         root = Node(entries, at)
         return Variables(root, self._around, names, budget=self._budget).resolve(environment)
@@ -208,6 +216,17 @@ def _at(node: Node | None, *path: str) -> Node | None:
             return None
         node = node.value[step].node
     return node
+
+
+def _for_one(environment: Node, resource: str) -> Node:
+    """The environment without the overlays of other resources: they have other sources."""
+    overlays = child(environment, "overlays")
+    all_of_them = child(overlays, "resources")
+    if overlays is None or all_of_them is None or not isinstance(all_of_them.value, dict):
+        return environment
+    own = {key: entry for key, entry in all_of_them.value.items() if key == resource}
+    kept = with_entry(overlays, "resources", weighed(own, all_of_them.span))
+    return with_entry(environment, "overlays", kept)
 
 
 def _nothing(at: Node) -> Node:
