@@ -163,10 +163,11 @@ def _is_function(
     if name in ("fc", "devsapp/fc"):
         findings.add("FCB302", component, component=name)
         return False
-    if all(project.resolved(key, "props", prop) for prop in FUNCTION_PROPS):
-        if value not in guessed:
+    may_be = isinstance(value, str) or is_broken(component)
+    if may_be and all(project.resolved(key, "props", prop) for prop in FUNCTION_PROPS):
+        if isinstance(value, str) and value not in guessed:
             findings.add("FCB310", component, component=value)
-        guessed.add(value)
+            guessed.add(value)
         return True
     if not is_broken(component):
         findings.add("FCB309", component, name=key, component=shown(component))

@@ -542,6 +542,13 @@ def test_a_component_that_is_guessed_is_told_once(project: Project) -> None:
     assert [spec.name for spec in config.specs] == ["a", "b"]
 
 
+@pytest.mark.parametrize("component", ["{}", "{a: 1}", "[]"])
+def test_a_component_that_is_no_text(project: Project, component: str) -> None:
+    text = with_props("").replace("component: fc3", f"component: {component}")
+
+    assert "FCB309" in project.codes(text)
+
+
 def test_a_thousand_resources_take_no_time(project: Project) -> None:
     one = "  r{0}: {{component: fc3, props: {{functionName: f{0}, runtme: x}}}}\n"
     text = "edition: 3.0.0\nresources:\n" + "".join(one.format(n) for n in range(4_000))
