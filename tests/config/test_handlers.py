@@ -1,12 +1,13 @@
 """Handlers are looked up without running code, and blamed only when they are surely absent."""
 
+import ast
 from pathlib import Path
 
 import pytest
 
 from sandbox.config.code import CodeDirectory
 from sandbox.config.findings import Near, advice_on
-from sandbox.config.handlers import find_handler, module_names, split_handler
+from sandbox.config.handlers import Sources, find_handler, module_names, split_handler
 from sandbox.config.inputs import Inputs
 from sandbox.config.texts import in_words
 
@@ -85,3 +86,18 @@ def test_near_names_are_offered(tmp_path: Path) -> None:
 def test_the_coding_line_counts() -> None:
     assert module_names("# coding: gbk\n函数 = 1\n".encode("gbk")) == {"函数"}
     assert module_names(b"\0") is None
+
+
+def test_a_module_is_parsed_once_for_all_functions(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "index.py").write_text("def handler(e, c): ...\n")
+    parsed = []
+    parse = ast.parse
+    monkeypatch.setattr(ast, "parse", lambda source: parsed.append(1) or parse(source))  # type: ignore[func-returns-value]
+    sources = Sources()
+
+    for _ in range(100):
+        code = CodeDirectory(str(tmp_path), Inputs())
+        assert find_handler("index.handler", code, sources) is None
+    assert len(parsed) == 1
