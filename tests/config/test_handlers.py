@@ -92,9 +92,14 @@ def test_a_module_is_parsed_once_for_all_functions(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "index.py").write_text("def handler(e, c): ...\n")
-    parsed = []
+    parsed: list[bytes] = []
     parse = ast.parse
-    monkeypatch.setattr(ast, "parse", lambda source: parsed.append(1) or parse(source))  # type: ignore[func-returns-value]
+
+    def counted(source: bytes) -> ast.Module:
+        parsed.append(source)
+        return parse(source)
+
+    monkeypatch.setattr(ast, "parse", counted)
     sources = Sources()
 
     for _ in range(100):
