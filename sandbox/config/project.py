@@ -187,7 +187,8 @@ class Project:
             component = child(entry.node, "component")
             known = self._common.resolve(component).value if component else ""
             props = child(entry.node, "props") or _nothing(entry.node)
-            resolved = alike or self._of_environment(_for_one(environment, name), props)
+            own = _for_one(environment, name, str(known))
+            resolved = alike or self._of_environment(own, props)
             laid = with_overlay(entry.node, name, str(known), without_nulls(resolved))
             entries[name] = entry._replace(node=laid)
         return resources._replace(value=entries)
@@ -218,15 +219,16 @@ def _at(node: Node | None, *path: str) -> Node | None:
     return node
 
 
-def _for_one(environment: Node, resource: str) -> Node:
+def _for_one(environment: Node, resource: str, component: str) -> Node:
     """The environment without the overlays of other resources: they have other sources."""
     overlays = child(environment, "overlays")
-    all_of_them = child(overlays, "resources")
-    if overlays is None or all_of_them is None or not isinstance(all_of_them.value, dict):
-        return environment
-    own = {key: entry for key, entry in all_of_them.value.items() if key == resource}
-    kept = with_entry(overlays, "resources", weighed(own, all_of_them.span))
-    return with_entry(environment, "overlays", kept)
+    for kind, name in (("resources", resource), ("components", component)):
+        every = child(overlays, kind)
+        if overlays is None or every is None or not isinstance(every.value, dict):
+            continue
+        own = {key: entry for key, entry in every.value.items() if key == name}
+        overlays = with_entry(overlays, kind, weighed(own, every.span))
+    return with_entry(environment, "overlays", overlays) if overlays else environment
 
 
 def _nothing(at: Node) -> Node:

@@ -168,6 +168,18 @@ def test_own_props_see_what_the_environment_lays_over_them(project: Project) -> 
     assert found.idle_timeout_s == 30
 
 
+def test_source_is_what_an_overlay_is_laid_over(project: Project) -> None:
+    """Only the overlays of a resource see its props; another one need not have them."""
+    overlays = "{components: {fc3: {functionName: '${source.functionName}-${this.name}'}}}"
+    project.write("env.yaml", f"environments: [{{name: prod, overlays: {overlays}}}]\n")
+    domain = "  domain: {component: fc3-domain, props: {domainName: auto}}\n"
+
+    config = project.load(props() + domain, env="prod")
+
+    assert spec(config).name == "hello-prod"
+    assert [each.code for each in config.diagnostics] == ["FCB309"]
+
+
 def test_vars_are_not_known_in_an_environment(project: Project) -> None:
     project.write("env.yaml", ENVIRONMENTS)
 
