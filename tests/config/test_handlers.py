@@ -84,7 +84,7 @@ def test_near_names_are_offered(tmp_path: Path) -> None:
 
 
 def test_the_coding_line_counts() -> None:
-    assert module_names("# coding: gbk\n函数 = 1\n".encode("gbk")) == {"函数"}
+    assert module_names("# coding: gbk\n函数 = 1\n".encode("gbk")) == frozenset({"函数"})
     assert module_names(b"\0") is None
 
 
