@@ -18,8 +18,8 @@ from sandbox.config.texts import phrase
 
 __all__ = ["Sources", "find_handler", "module_names", "split_handler"]
 
-MAX_SOURCE_BYTES = 1 << 16
-"""A syntax tree takes a thousand times the memory of what is written: 50 MB of this."""
+MAX_SOURCE_BYTES = 1 << 17
+"""A syntax tree takes up to a thousand times the memory of what is written: 100 MB of this."""
 
 MAX_SYNTAX_NODES = 70_000
 """Of all modules of one application: they are looked at one by one."""
