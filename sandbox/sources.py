@@ -18,8 +18,8 @@ def load_specs(
     Raises ConfigInvalid with all findings, and ConfigMissing when there is no such file.
     """
     from sandbox.config import load, render
+    from sandbox.config.messages.texts import language_of
     from sandbox.config.result import ConfigMissing as Missing
-    from sandbox.config.texts import language_of
 
     try:
         config = load(path, cwd=os.getcwd(), environ=environ, **choice._asdict())
@@ -44,7 +44,7 @@ def with_interpreters(
             kind = type(value).__name__
             if kind != "str":
                 raise TypeError(f"{spec.name}: the variable {key} is {kind}, and must be str")
-    from sandbox.config.interpreters import find_interpreter
+    from sandbox.config.code.interpreters import find_interpreter
 
     return [
         spec

@@ -24,9 +24,9 @@ for place in (ROOT / "scripts", ROOT):
 from compare import deliberate  # noqa: E402 - the path comes first
 
 from sandbox.cli.explain import shown_template  # noqa: E402
-from sandbox.config import models  # noqa: E402
-from sandbox.config.catalogue import CATALOGUE  # noqa: E402
-from sandbox.config.triggers import HttpConfig, TimerConfig  # noqa: E402
+from sandbox.config.messages.catalogue import CATALOGUE  # noqa: E402
+from sandbox.config.props import models  # noqa: E402
+from sandbox.config.props.triggers import HttpConfig, TimerConfig  # noqa: E402
 from sandbox.core.lifecycle import render_table  # noqa: E402
 
 FILES = ("docs/architecture.md", "docs/configuration.md", "docs/findings.md")

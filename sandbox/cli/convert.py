@@ -10,15 +10,15 @@ from collections.abc import Mapping
 
 from sandbox.cli import exits, talk
 from sandbox.config import ConfigMissing, render
-from sandbox.config.conversion import EDITION, converted, is_fc2
-from sandbox.config.document import MAX_FILE_BYTES
-from sandbox.config.emit import yaml_text
+from sandbox.config.fc2.conversion import EDITION, converted, is_fc2
 from sandbox.config.files import Files, find_file
-from sandbox.config.findings import Findings, RefusedError
 from sandbox.config.inputs import Inputs
-from sandbox.config.source import Node
-from sandbox.config.texts import language_of
-from sandbox.config.validation import child
+from sandbox.config.messages.findings import Findings, RefusedError
+from sandbox.config.messages.texts import language_of
+from sandbox.config.props.validation import child
+from sandbox.config.text.document import MAX_FILE_BYTES
+from sandbox.config.text.emit import yaml_text
+from sandbox.config.text.source import Node
 
 __all__ = ["convert"]
 

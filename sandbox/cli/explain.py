@@ -7,11 +7,11 @@ from string import Formatter
 from textwrap import indent
 
 from sandbox.cli import exits, talk
-from sandbox.config.catalogue import CATALOGUE
-from sandbox.config.diagnostics import severity_word
-from sandbox.config.explanations import Example, explanation
-from sandbox.config.findings import texts_of
-from sandbox.config.texts import language_of, translated
+from sandbox.config.messages.catalogue import CATALOGUE
+from sandbox.config.messages.diagnostics import severity_word
+from sandbox.config.messages.explanations import Example, explanation
+from sandbox.config.messages.findings import texts_of
+from sandbox.config.messages.texts import language_of, translated
 
 __all__ = ["explain", "shown_template"]
 

@@ -9,7 +9,7 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
-from sandbox.config.diagnostics import Diagnostic, Place
+from sandbox.config.messages.diagnostics import Diagnostic, Place
 
 __all__ = ["as_github", "as_json", "shown_file"]
 

@@ -97,8 +97,8 @@ def load_config(options: RunOptions) -> Config | int:
 
 def report(config: Config) -> None:
     """All findings, to stderr."""
-    from sandbox.config.diagnostics import render
-    from sandbox.config.texts import language_of
+    from sandbox.config.messages.diagnostics import render
+    from sandbox.config.messages.texts import language_of
 
     has_color, language = talk.has_color(2, os.environ), language_of(os.environ)
     for finding in config.diagnostics:

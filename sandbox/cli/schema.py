@@ -5,7 +5,7 @@ import os
 import signal
 
 from sandbox.cli import exits, talk
-from sandbox.config.schema import json_schema
+from sandbox.config.props.schema import json_schema
 
 __all__ = ["schema"]
 

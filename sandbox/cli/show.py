@@ -12,13 +12,13 @@ from typing import Any
 from sandbox.cli import exits, talk
 from sandbox.cli.run import report
 from sandbox.config.compile import Loaded, load_recorded
-from sandbox.config.document import parse
 from sandbox.config.effective import Origin, Path, effective, origins, written
-from sandbox.config.emit import yaml_text
-from sandbox.config.findings import Findings, RefusedError, advice_on, near
+from sandbox.config.messages.findings import Findings, RefusedError, advice_on, near
+from sandbox.config.messages.texts import in_words, language_of
 from sandbox.config.result import Choice, ConfigMissing
-from sandbox.config.source import Broken, Node, Span, node_at
-from sandbox.config.texts import in_words, language_of
+from sandbox.config.text.document import parse
+from sandbox.config.text.emit import yaml_text
+from sandbox.config.text.source import Broken, Node, Span, node_at
 
 __all__ = ["show"]
 

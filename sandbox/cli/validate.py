@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from sandbox.cli import exits, talk
 from sandbox.cli.findings_output import as_github, as_json
 from sandbox.config import Config, ConfigMissing, load, render
-from sandbox.config.texts import language_of, translated
+from sandbox.config.messages.texts import language_of, translated
 
 __all__ = ["validate"]
 

@@ -14,13 +14,13 @@ import json
 import os
 import sys
 from _blake2 import blake2b
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from sandbox.config.diagnostics import Diagnostic, Place
 from sandbox.config.inputs import Inputs, fingerprint
+from sandbox.config.messages.diagnostics import Diagnostic, Place
+from sandbox.config.messages.texts import language_of
 from sandbox.config.result import Choice, Config
-from sandbox.config.texts import language_of
 from sandbox.core.spec import BoxSettings, Callback, FunctionSpec, Mount
 from sandbox.version import __version__
 
@@ -71,11 +71,18 @@ def _key(question: list[Any]) -> str:
 def _code_stamp() -> int:
     """Changes with the source of this package: a checkout keeps its version between commits."""
     try:
-        with os.scandir(os.path.dirname(__file__)) as entries:
-            sources = (each for each in entries if each.name.endswith(".py"))
-            return max(each.stat().st_mtime_ns for each in sources)
+        return max(_stamps(os.path.dirname(__file__)))
     except (OSError, ValueError):
         return 0
+
+
+def _stamps(directory: str) -> Iterator[int]:
+    with os.scandir(directory) as entries:
+        for each in entries:
+            if each.name.endswith(".py"):
+                yield each.stat().st_mtime_ns
+            elif each.is_dir() and each.name != "__pycache__":
+                yield from _stamps(each.path)
 
 
 # --- reading ----------------------------------------------------------------------------------

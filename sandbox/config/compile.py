@@ -10,23 +10,23 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from sandbox.config.conversion import converted, is_fc2
-from sandbox.config.dotenv import Environment
+from sandbox.config.code.handlers import Sources
+from sandbox.config.code.interpreters import Interpreter, InterpreterMissingError, find_interpreter
+from sandbox.config.code.mounts import MountTable
+from sandbox.config.expressions.dotenv import Environment
+from sandbox.config.expressions.functions import Surroundings
+from sandbox.config.fc2.conversion import converted, is_fc2
 from sandbox.config.files import Files, find_file
-from sandbox.config.findings import Findings, RefusedError, near
-from sandbox.config.functions import Surroundings
-from sandbox.config.handlers import Sources
 from sandbox.config.inputs import Inputs
-from sandbox.config.interpreters import Interpreter, InterpreterMissingError, find_interpreter
-from sandbox.config.models import Box
-from sandbox.config.mounts import MountTable
+from sandbox.config.messages.findings import Findings, RefusedError, near
+from sandbox.config.messages.texts import language_of
 from sandbox.config.project import Parts, Project, read_parts
+from sandbox.config.props.models import Box
+from sandbox.config.props.specs import Resource, make_spec
+from sandbox.config.props.validation import child, validated
 from sandbox.config.resources import chosen_resources, report_top_level
 from sandbox.config.result import Choice, Config
-from sandbox.config.source import Node
-from sandbox.config.specs import Resource, make_spec
-from sandbox.config.texts import language_of
-from sandbox.config.validation import child, validated
+from sandbox.config.text.source import Node
 from sandbox.core.spec import BoxSettings, FunctionSpec
 
 __all__ = ["Loaded", "load", "load_recorded"]

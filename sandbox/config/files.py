@@ -5,15 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
-from sandbox.config.document import MAX_FILE_BYTES, parse
-from sandbox.config.findings import Findings, near
 from sandbox.config.inputs import EXISTENCE, Inputs
-from sandbox.config.placeholders import Values
+from sandbox.config.messages.findings import Findings, near
+from sandbox.config.messages.texts import listed
+from sandbox.config.props.validation import child
 from sandbox.config.result import ConfigMissing
-from sandbox.config.scalars import js_text
-from sandbox.config.source import Node
-from sandbox.config.texts import listed
-from sandbox.config.validation import child
+from sandbox.config.text.document import MAX_FILE_BYTES, parse
+from sandbox.config.text.placeholders import Values
+from sandbox.config.text.scalars import js_text
+from sandbox.config.text.source import Node
 
 __all__ = ["Files", "find_file"]
 

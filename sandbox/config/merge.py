@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sandbox.config.document import MAX_NODES
-from sandbox.config.findings import Findings, RefusedError, near
-from sandbox.config.source import Entry, Node, weighed
-from sandbox.config.validation import child
+from sandbox.config.messages.findings import Findings, RefusedError, near
+from sandbox.config.props.validation import child
+from sandbox.config.text.document import MAX_NODES
+from sandbox.config.text.source import Entry, Node, weighed
 
 __all__ = ["merged", "with_entry", "with_overlay", "with_templates", "without", "without_nulls"]
 

@@ -15,15 +15,15 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from sandbox.config.expressions.functions import Surroundings
+from sandbox.config.expressions.variables import Budget, Variables
 from sandbox.config.files import Files
-from sandbox.config.findings import Findings, near
-from sandbox.config.functions import Surroundings
 from sandbox.config.merge import merged, with_entry, with_overlay, with_templates, without_nulls
-from sandbox.config.scalars import js_text
-from sandbox.config.source import Entry, Node, weighed
-from sandbox.config.texts import phrase
-from sandbox.config.validation import child, shown
-from sandbox.config.variables import Budget, Variables
+from sandbox.config.messages.findings import Findings, near
+from sandbox.config.messages.texts import phrase
+from sandbox.config.props.validation import child, shown
+from sandbox.config.text.scalars import js_text
+from sandbox.config.text.source import Entry, Node, weighed
 
 __all__ = ["Parts", "Project", "read_parts"]
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from sandbox.config.findings import Findings, near
-from sandbox.config.interpreters import RUNTIMES
+from sandbox.config.code.interpreters import RUNTIMES
+from sandbox.config.messages.findings import Findings, near
+from sandbox.config.messages.texts import Phrase, phrase
 from sandbox.config.project import Project
-from sandbox.config.source import Entry, Node
-from sandbox.config.specs import Resource
-from sandbox.config.texts import Phrase, phrase
-from sandbox.config.validation import child, is_broken, shown
+from sandbox.config.props.specs import Resource
+from sandbox.config.props.validation import child, is_broken, shown
+from sandbox.config.text.source import Entry, Node
 
 __all__ = ["chosen_resources", "report_top_level"]
 

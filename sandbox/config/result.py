@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from sandbox.config.diagnostics import Diagnostic
+from sandbox.config.messages.diagnostics import Diagnostic
 from sandbox.core.spec import BoxSettings, FunctionSpec
 
 __all__ = ["Choice", "Config", "ConfigMissing"]

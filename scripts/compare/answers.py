@@ -16,7 +16,7 @@ if str(ROOT) not in sys.path:
 
 from sandbox.config.compile import load_recorded  # noqa: E402 - the path comes first
 from sandbox.config.result import Choice  # noqa: E402
-from sandbox.config.source import Broken, Node  # noqa: E402
+from sandbox.config.text.source import Broken, Node  # noqa: E402
 
 __all__ = [
     "CORPUS", "ENVIRONMENT", "EXPECTED", "Answer", "Difference", "all_projects", "arguments_of",

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.config.catalogue import CATALOGUE
+from sandbox.config.messages.catalogue import CATALOGUE
 from tests.configs.commands import Ran, fcbox
 
 FCB109 = """\

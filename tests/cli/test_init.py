@@ -14,7 +14,7 @@ import pymysql
 import pytest
 
 from sandbox.cli.init import TEMPLATES, _write, function_name
-from sandbox.config.models import NAME_PATTERN
+from sandbox.config.props.models import NAME_PATTERN
 from tests.boxes import ENDS, PYTHONS, environ_of
 from tests.configs.commands import PYTHON, ROOT, Ran, fcbox
 from tests.mariadb import Server

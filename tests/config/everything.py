@@ -10,13 +10,13 @@ from sandbox.cli.findings_output import as_github, as_json
 from sandbox.cli.show import _as_json, _as_yaml
 from sandbox.config import ConfigMissing
 from sandbox.config.compile import Loaded, load_recorded
-from sandbox.config.conversion import converted, is_fc2
-from sandbox.config.diagnostics import Diagnostic, render
-from sandbox.config.document import parse
 from sandbox.config.effective import effective, written
-from sandbox.config.emit import yaml_text
-from sandbox.config.findings import Findings, RefusedError
+from sandbox.config.fc2.conversion import converted, is_fc2
+from sandbox.config.messages.diagnostics import Diagnostic, render
+from sandbox.config.messages.findings import Findings, RefusedError
 from sandbox.config.result import Choice
+from sandbox.config.text.document import parse
+from sandbox.config.text.emit import yaml_text
 
 __all__ = ["Outcome", "everything"]
 

@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from sandbox.config.compile import load
-from sandbox.config.document import parse
-from sandbox.config.findings import Findings
+from sandbox.config.messages.findings import Findings
+from sandbox.config.props.validation import plain
 from sandbox.config.result import Config
-from sandbox.config.source import Node
-from sandbox.config.validation import plain
+from sandbox.config.text.document import parse
+from sandbox.config.text.source import Node
 
 HANDLER = "def handler(event, context):\n    return event\n"
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.config.archives import Archive
 from sandbox.config.cache import cached_load
-from sandbox.config.code import Fault
+from sandbox.config.code.archives import Archive
+from sandbox.config.code.trees import Fault
 from sandbox.config.inputs import Inputs
 from sandbox.core.archive import MAX_MEMBERS
 from tests.archives import DAMAGED, HOSTILE, write_zip

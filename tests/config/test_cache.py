@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
-from sandbox.config import cache, compile, interpreters
+from sandbox.config import cache, compile
 from sandbox.config.cache import cached_load
+from sandbox.config.code import interpreters
 from sandbox.config.inputs import SETTLED_NS
 from sandbox.config.result import Config, ConfigMissing
 from tests.config.support import EXAMPLE, EXAMPLE_CODE, Project, with_props
@@ -328,6 +329,5 @@ def test_a_hit_imports_neither_yaml_nor_pydantic(cached: Cached) -> None:
              "subprocess", "hashlib", "difflib", "logging"}  # fmt: skip
     assert "'yaml'" in miss
     assert heavy.isdisjoint(json.loads(modules.replace("'", '"')))
-    assert own == str(
-        [f"sandbox.config.{name}" for name in ("cache", "diagnostics", "inputs", "result", "texts")]
-    )
+    light = "cache", "inputs", "messages", "messages.diagnostics", "messages.texts", "result"
+    assert own == str([f"sandbox.config.{name}" for name in light])

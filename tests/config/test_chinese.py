@@ -10,19 +10,19 @@ from types import ModuleType
 
 import pytest
 
-from sandbox.config import models, mounting, triggers
-from sandbox.config.catalogue import CATALOGUE
-from sandbox.config.chinese import MESSAGES, PHRASES
-from sandbox.config.diagnostics import Diagnostic, render
-from sandbox.config.document import parse
-from sandbox.config.fields import Model
-from sandbox.config.findings import Findings
+from sandbox.config.messages.catalogue import CATALOGUE
+from sandbox.config.messages.chinese import MESSAGES, PHRASES
+from sandbox.config.messages.diagnostics import Diagnostic, render
+from sandbox.config.messages.findings import Findings
+from sandbox.config.props import models, mounting, triggers
+from sandbox.config.props.fields import Model
+from sandbox.config.text.document import parse
 from tests.config.support import Project, with_props
 from tests.config.test_explanations import NOT_IN_A_SMALL_FILE, explained, findings_of
 from tests.config.test_yaml_mistakes import MISTAKES
 
 ROOT = Path(__file__).parents[2]
-SOURCES = sorted([*ROOT.glob("sandbox/config/*.py"), *ROOT.glob("sandbox/cli/*.py")])
+SOURCES = sorted([*ROOT.glob("sandbox/config/**/*.py"), *ROOT.glob("sandbox/cli/*.py")])
 TRANSLATING = ("phrase", "translated")
 """What takes an English template."""
 

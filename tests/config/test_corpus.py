@@ -54,9 +54,7 @@ def test_deliberate_differences_are_there(answers: ModuleType) -> None:
     assert [row for row in DELIBERATE if row not in seen] == []
 
 
-@pytest.mark.parametrize(
-    "name", [name for name in PROJECTS if not name.startswith(NOT_LOADED)]
-)
+@pytest.mark.parametrize("name", [name for name in PROJECTS if not name.startswith(NOT_LOADED)])
 def test_loads(name: str, answers: ModuleType) -> None:
     """What people publish is no error."""
     project = CORPUS / name

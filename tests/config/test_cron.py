@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox.config.cron import CRON_PATTERN, cron_problem
-from sandbox.config.texts import in_words
+from sandbox.config.messages.texts import in_words
+from sandbox.config.props.cron import CRON_PATTERN, cron_problem
 
 
 @pytest.mark.parametrize(

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.config.catalogue import CATALOGUE
-from sandbox.config.diagnostics import Diagnostic, render
-from sandbox.config.document import parse
-from sandbox.config.findings import Findings
+from sandbox.config.messages.catalogue import CATALOGUE
+from sandbox.config.messages.diagnostics import Diagnostic, render
+from sandbox.config.messages.findings import Findings
+from sandbox.config.text.document import parse
 from tests.config.support import Project
 
 PLAIN = Diagnostic("FCB312", "error", "timeout is 0", "s.yaml", 7, 14, "    timeout: 0", 1)

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox.config import document
-from sandbox.config.diagnostics import Diagnostic, render
-from sandbox.config.document import MAX_DEPTH, MAX_FILE_BYTES, parse
-from sandbox.config.findings import Findings
+from sandbox.config.messages.diagnostics import Diagnostic, render
+from sandbox.config.messages.findings import Findings
+from sandbox.config.text import document
+from sandbox.config.text.document import MAX_DEPTH, MAX_FILE_BYTES, parse
 from tests.config.support import data_of, tree
 
 MIB = 1 << 20

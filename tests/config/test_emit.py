@@ -7,10 +7,10 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox.config.document import parse, text_is_usable
-from sandbox.config.emit import yaml_text
-from sandbox.config.findings import Findings
-from sandbox.config.source import BROKEN, Entry, Node, Source, Span
+from sandbox.config.messages.findings import Findings
+from sandbox.config.text.document import parse, text_is_usable
+from sandbox.config.text.emit import yaml_text
+from sandbox.config.text.source import BROKEN, Entry, Node, Source, Span
 from tests.config.support import tree
 
 NOWHERE = Span(Source("", ""), 0, 1)

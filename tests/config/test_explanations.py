@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.config.catalogue import CATALOGUE
-from sandbox.config.diagnostics import Diagnostic
-from sandbox.config.explanations import Example, Explanation, explanation
+from sandbox.config.messages.catalogue import CATALOGUE
+from sandbox.config.messages.diagnostics import Diagnostic
+from sandbox.config.messages.explanations import Example, Explanation, explanation
 from tests.config.support import Project, with_props
 
 NOT_IN_A_SMALL_FILE = {"FCB102", "FCB103", "FCB105", "FCB106", "FCB117", "FCB118", "FCB119",
@@ -49,7 +49,7 @@ def _completed(props: str) -> str:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_code_is_explained(language: str) -> None:
-    root = Path(__file__).parents[2] / "sandbox/config/explanations" / f"{language}.md"
+    root = Path(__file__).parents[2] / "sandbox/config/messages/explanations" / f"{language}.md"
     sections = [line[3:] for line in root.read_text().splitlines() if line.startswith("## ")]
 
     assert sorted(CATALOGUE) == sections

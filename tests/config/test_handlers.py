@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.config.code import CodeDirectory
-from sandbox.config.findings import Near, advice_on
-from sandbox.config.handlers import Sources, find_handler, module_names, split_handler
+from sandbox.config.code.handlers import Sources, find_handler, module_names, split_handler
+from sandbox.config.code.trees import CodeDirectory
 from sandbox.config.inputs import Inputs
-from sandbox.config.texts import in_words
+from sandbox.config.messages.findings import Near, advice_on
+from sandbox.config.messages.texts import in_words
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.config.interpreters import InterpreterMissingError, find_interpreter
-from sandbox.config.texts import in_words
+from sandbox.config.code.interpreters import InterpreterMissingError, find_interpreter
+from sandbox.config.messages.texts import in_words
 
 
 class Machine:
@@ -146,7 +146,7 @@ def test_the_last_resort_is_our_own_base(machine: Machine) -> None:
 
 def test_the_module_is_light() -> None:
     code = (
-        "import sys; import sandbox.config.interpreters; "
+        "import sys; import sandbox.config.code.interpreters; "
         "print([m for m in ('subprocess', 'pathlib', 'dataclasses', 'yaml', 'pydantic', 'ast') "
         "if m in sys.modules])"
     )

@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from sandbox.config.fields import Shape, item_model, known_keys, nested_model, shape_of
-from sandbox.config.models import (
+from sandbox.config.props.fields import Shape, item_model, known_keys, nested_model, shape_of
+from sandbox.config.props.models import (
     ACCEPTED_SILENTLY,
     FC2_KEYS,
     WITHOUT_EFFECT,
@@ -13,7 +13,7 @@ from sandbox.config.models import (
     BoxFunction,
     Props,
 )
-from sandbox.config.triggers import TRIGGER_CONFIGS
+from sandbox.config.props.triggers import TRIGGER_CONFIGS
 from tests.config.support import Project, with_props
 
 GIVEN = {"functionName", "runtime", "handler", "code"}

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from sandbox.config.scalars import Scalar, js_text, resolve
+from sandbox.config.text.scalars import Scalar, js_text, resolve
 from tests.config.support import data_of
 
 

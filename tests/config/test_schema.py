@@ -12,11 +12,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft7Validator
 
-from sandbox.config.fields import Kind, Shape, item_model, known_keys, named_model, nested_model
-from sandbox.config.models import Box, BoxFunction, Props
-from sandbox.config.schema import json_schema
-from sandbox.config.source import Broken, Node
-from sandbox.config.triggers import TRIGGER_CONFIGS
+from sandbox.config.props.fields import (
+    Kind,
+    Shape,
+    item_model,
+    known_keys,
+    named_model,
+    nested_model,
+)
+from sandbox.config.props.models import Box, BoxFunction, Props
+from sandbox.config.props.schema import json_schema
+from sandbox.config.props.triggers import TRIGGER_CONFIGS
+from sandbox.config.text.source import Broken, Node
 from tests.config.support import EXAMPLE, Project, tree, with_props
 from tests.config.test_models import ACCEPTED, MOUNTED, NOTICED, lines
 

@@ -7,8 +7,8 @@ characters that it marks, and a word that it says. Finer points are in test_vari
 import pytest
 
 from sandbox.config.compile import load_recorded
+from sandbox.config.props.validation import plain
 from sandbox.config.result import Choice
-from sandbox.config.validation import plain
 from tests.config.support import Project, with_props
 
 TOP = """\

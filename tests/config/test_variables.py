@@ -7,15 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox.config.document import parse
-from sandbox.config.dotenv import Environment
-from sandbox.config.findings import Findings, RefusedError
-from sandbox.config.functions import Surroundings
-from sandbox.config.grammar import GrammarError, parse_template
+from sandbox.config.expressions.dotenv import Environment
+from sandbox.config.expressions.functions import Surroundings
+from sandbox.config.expressions.grammar import GrammarError, parse_template
+from sandbox.config.expressions.variables import Variables
 from sandbox.config.inputs import Inputs
-from sandbox.config.source import BROKEN, Node
-from sandbox.config.validation import child, plain
-from sandbox.config.variables import Variables
+from sandbox.config.messages.findings import Findings, RefusedError
+from sandbox.config.props.validation import child, plain
+from sandbox.config.text.document import parse
+from sandbox.config.text.source import BROKEN, Node
 from tests.config.support import Project, with_props
 
 VARS = """

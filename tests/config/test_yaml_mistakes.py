@@ -8,12 +8,13 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox.config import complaints, document, yaml_mistakes
-from sandbox.config.diagnostics import Diagnostic, render
-from sandbox.config.document import parse
-from sandbox.config.findings import Findings
-from sandbox.config.source import Source
-from sandbox.config.texts import in_words
+from sandbox.config.messages.diagnostics import Diagnostic, render
+from sandbox.config.messages.findings import Findings
+from sandbox.config.messages.texts import in_words
+from sandbox.config.text import complaints, document
+from sandbox.config.text import mistakes as yaml_mistakes
+from sandbox.config.text.document import parse
+from sandbox.config.text.source import Source
 
 MIB = 1 << 20
 

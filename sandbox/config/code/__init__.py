@@ -1,0 +1,1 @@
+"""What a function needs of this machine: code, interpreter, local directories."""

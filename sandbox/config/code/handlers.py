@@ -1,0 +1,147 @@
+"""Looks a handler up in the code by reading it; no user code runs.
+
+`file.function` splits at its last dot; `pkg.sub.main.h` and `pkg/sub/main.h` are both
+`pkg/sub/main.py`. A finding is made only where the absence is certain: names can come from star
+imports, a module's `__getattr__`, exec and the like, and code may be written for a Python whose
+syntax the running one does not know.
+"""
+
+from __future__ import annotations
+
+import ast
+import warnings
+from collections.abc import Iterator
+
+from sandbox.config.code.trees import CodeTree, Fault
+from sandbox.config.messages.findings import near
+from sandbox.config.messages.texts import phrase
+
+__all__ = ["Sources", "find_handler", "module_names", "split_handler"]
+
+MAX_SOURCE_BYTES = 1 << 16
+"""A syntax tree takes up to a thousand times the memory of what is written: 50 MB of this."""
+
+MAX_SYNTAX_NODES = 70_000
+"""Of all modules of one application: they are looked at one by one."""
+
+BYTES_PER_SYNTAX_NODE = 8
+"""So much of ordinary source makes one."""
+
+_DYNAMIC_NAMES = {
+    "exec", "eval", "globals", "locals", "vars", "setattr", "__import__", "import_module",
+}  # fmt: skip
+_DYNAMIC_ATTRIBUTES = {"__dict__", "modules", "import_module", "exec_module", "__setattr__"}
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+
+
+def split_handler(handler: str) -> tuple[str, str] | None:
+    """("pkg/sub/main.py", "h") for "pkg.sub.main.h"; None when it has no such form."""
+    module, dot, function = handler.rpartition(".")
+    parts = module.replace("/", ".").split(".")
+    if not dot or not function.isidentifier() or not all(parts) or "\0" in handler:
+        return None
+    return "/".join(parts) + ".py", function
+
+
+def find_handler(handler: str, code: CodeTree, sources: Sources | None = None) -> Fault | None:
+    """None when the handler is there, or may be."""
+    sources = sources or Sources()
+    split = split_handler(handler)
+    if split is None:
+        return Fault("FCB403", {"handler": handler})
+    file, function = split
+    if not code.has(file):
+        files = sources.files(code)
+        advice = near(file, files) if files else phrase("there is no Python file in the code")
+        return Fault("FCB404", {"handler": handler, "file": file, "advice": advice})
+    data = code.read(file, MAX_SOURCE_BYTES)
+    is_readable = data is not None and len(data) <= MAX_SOURCE_BYTES
+    names = sources.names(data or b"") if is_readable else None
+    if names is None or function in names:
+        return None
+    advice = near(function, sorted(name for name in names if not name.startswith("__")))
+    fields = {"handler": handler, "file": file, "function": function, "advice": advice}
+    return Fault("FCB405", fields)
+
+
+def module_names(source: bytes) -> frozenset[str] | None:
+    """The names that a module binds at its top level; None when that cannot be told."""
+    return Sources().names(source)
+
+
+class Sources:
+    """The modules of one application: each is parsed, and each directory listed, once, whoever
+    asks. After so much that it would take long, nothing is told of a module."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, frozenset[str] | None] = {}
+        self._left = MAX_SYNTAX_NODES
+        self._listed: dict[str, list[str]] = {}
+
+    def names(self, source: bytes) -> frozenset[str] | None:
+        key = hash(source)
+        if key not in self._known:
+            self._known[key] = self._parsed(source) if self._left > 0 else None
+        return self._known[key]
+
+    def files(self, code: CodeTree) -> list[str]:
+        if code.path not in self._listed:
+            self._listed[code.path] = code.python_files()
+        return self._listed[code.path]
+
+    def _parsed(self, source: bytes) -> frozenset[str] | None:
+        nodes = _syntax_nodes(source)
+        self._left -= len(nodes) + len(source) // BYTES_PER_SYNTAX_NODE
+        if not nodes or any(map(_is_dynamic, nodes)):
+            return None
+        names = {name for node in _module_level(nodes[0]) for name in _bound(node)}
+        return None if "__getattr__" in names else frozenset(names | _declared_global(nodes))
+
+
+def _syntax_nodes(source: bytes) -> list[ast.AST]:
+    """All nodes, the module first; none when it cannot be parsed."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about the user's escapes; not ours to print
+            return list(ast.walk(ast.parse(source)))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return []
+
+
+def _is_dynamic(node: ast.AST) -> bool:
+    if isinstance(node, ast.ImportFrom):
+        return any(alias.name == "*" for alias in node.names)
+    if isinstance(node, ast.Name):
+        return node.id in _DYNAMIC_NAMES
+    return isinstance(node, ast.Attribute) and node.attr in _DYNAMIC_ATTRIBUTES
+
+
+def _module_level(tree: ast.AST) -> Iterator[ast.AST]:
+    """All nodes outside the bodies of functions and classes."""
+    waiting = [tree]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        if not isinstance(node, (*_FUNCTIONS, ast.ClassDef)):
+            waiting.extend(ast.iter_child_nodes(node))
+        else:
+            # Decorators and defaults run at module level, and may hold `:=`.
+            waiting.extend(getattr(node, "decorator_list", []))
+
+
+def _bound(node: ast.AST) -> Iterator[str]:
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        yield node.name
+    elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+        yield node.id
+    elif isinstance(node, ast.alias):
+        yield node.asname or node.name.partition(".")[0]
+    elif isinstance(node, ast.MatchAs | ast.MatchStar | ast.ExceptHandler) and node.name:
+        yield node.name
+    elif isinstance(node, ast.MatchMapping) and node.rest:
+        yield node.rest
+
+
+def _declared_global(nodes: list[ast.AST]) -> set[str]:
+    """What functions and classes declare global, they may bind."""
+    return {name for node in nodes if isinstance(node, ast.Global) for name in node.names}

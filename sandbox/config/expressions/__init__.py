@@ -1,0 +1,1 @@
+"""`${...}`: the grammar, the functions, and what resolves them in a tree."""

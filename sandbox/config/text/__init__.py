@@ -1,0 +1,1 @@
+"""Text -> tree of nodes with positions, and back to text."""
