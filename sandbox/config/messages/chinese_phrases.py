@@ -9,6 +9,7 @@ _PARTS = {
     "did you mean {names}?": "是不是 {names}？",
     "{first} or {rest}": "{first} 或 {rest}",
     "there is {names}": "可用的有 {names}",
+    "none of the {count} known names is like it": "已知的 {count} 个名称中没有相近的",
     "there is none": "没有可用的名称",
     "there is no Python file in the code": "代码中没有 Python 文件",
     "the value comes from here": "值来自这里",

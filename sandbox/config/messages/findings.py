@@ -69,14 +69,14 @@ def near(name: str, known: Iterable[str]) -> Near:
 
 
 def advice_on(near: Near, is_compared: bool = True) -> Phrase:
-    """The known names like the unknown one, as a sentence; else the first few known ones."""
+    """The known names like the unknown one, as a sentence; else all of them, if they are few."""
     names = near.known
     close = near.closest() if is_compared else []
     if close:
         return phrase("did you mean {names}?", names=_either(close))
-    if names:
-        return phrase("there is {names}", names=", ".join(names[:MAX_NAMES]))
-    return phrase("there is none")
+    if len(names) > MAX_NAMES:
+        return phrase("none of the {count} known names is like it", count=len(names))
+    return phrase("there is {names}", names=", ".join(names)) if names else phrase("there is none")
 
 
 def _either(names: Sequence[str]) -> Phrase | str:
