@@ -70,7 +70,8 @@ def command_of_fcbox(scratch: str) -> list[str]:
 def rows(plan: Plan) -> list[Entry]:
     """All of them, in the order of the contract."""
     makers: list[Callable[[Plan], Entry]] = [
-        _warm, _throughput, _cold, _spare, _command, _payload, _crash, _timeout, _logs, _memory
+        _warm, _throughput, _cold, _spare, _command, _config, _payload, _crash, _timeout, _logs,
+        _memory,
     ]  # fmt: skip
     return [maker(plan) for maker in makers]
 
@@ -254,6 +255,20 @@ def _command(plan: Plan) -> Entry:
     )  # fmt: skip
     title = "command: from the shell's view, start to exit"
     return Entry(Row("command", title, lines, checks), subjects)
+
+
+def _config(plan: Plan) -> Entry:
+    parameters: dict[str, object] = {"resources": 100}
+    subjects = (Subject("configuration", "load", parameters, ("import", "load")),)
+    lines = (
+        Line("import", "importing what reads a configuration", "ms"),
+        Line("load", "loading a file with 100 functions", "ms"),
+    )
+    checks = (
+        Check("config.load", "loading 100 functions, after the import",
+              lambda round: round.p50("load") * 1e3, 50, unit="ms", is_pooled=True),
+    )  # fmt: skip
+    return Entry(Row("config", "config: a large s.yaml", lines, checks), subjects)
 
 
 def _payload(plan: Plan) -> Entry:

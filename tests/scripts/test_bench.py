@@ -17,6 +17,7 @@ CHECKS = {
     "cold": {"cold.clone", "cold.python"},
     "spare": {"spare.asyncio", "spare.uvloop"},
     "command": {"command.lambda", "command.python", "command.version"},
+    "config": {"config.load"},
     "payload": {"payload.socketpair.asyncio", "payload.socketpair.uvloop", "payload.large.asyncio",
                 "payload.large.uvloop", "payload.limit.event", "payload.limit.answer"},
     "crash": {"crash.told", "crash.answered"},
