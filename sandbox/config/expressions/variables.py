@@ -113,6 +113,8 @@ class Variables:
 
     def resolve(self, node: Node, resource: str = "") -> Node:
         """`node` with all expressions replaced; `this` stands for `resource`."""
+        if _is_final(node.value):
+            return node
         key = (id(node), resource)
         if key not in self._done:
             self._level += 1
@@ -125,7 +127,7 @@ class Variables:
     def _resolved(self, node: Node, resource: str) -> Node:
         value = node.value
         if isinstance(value, str):
-            return self._text(node, value, resource) if _is_template(value) else node
+            return self._text(node, value, resource)
         if self._level > MAX_LEVELS:
             self._around.findings.add("FCB210", node.span, limit=MAX_LEVELS)
             return node._replace(value=BROKEN, weight=1)
@@ -355,6 +357,13 @@ class _Evaluation:
         name = ".".join(path[1:] if path[0] == "env" else path)
         advice = phrase("an environment variable is written ${{env('{name}')}}", name=name)
         raise _FaultError("FCB201", what=_written(path), advice=advice)
+
+
+def _is_final(value: Value) -> bool:
+    """A number, or a text without expressions: most of a file."""
+    if isinstance(value, str):
+        return not _is_template(value)
+    return not isinstance(value, dict | tuple)
 
 
 def _is_template(text: str) -> bool:
