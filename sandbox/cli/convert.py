@@ -15,10 +15,9 @@ from sandbox.config.files import Files, find_file
 from sandbox.config.inputs import Inputs
 from sandbox.config.messages.findings import Findings, RefusedError
 from sandbox.config.messages.texts import language_of
-from sandbox.config.props.validation import child
 from sandbox.config.text.document import MAX_FILE_BYTES
 from sandbox.config.text.emit import yaml_text
-from sandbox.config.text.source import Node
+from sandbox.config.text.source import Node, child
 
 __all__ = ["convert"]
 

@@ -23,10 +23,10 @@ from sandbox.config.messages.texts import language_of
 from sandbox.config.project import Parts, Project, read_parts
 from sandbox.config.props.models import Box
 from sandbox.config.props.specs import Resource, make_spec
-from sandbox.config.props.validation import child, validated
+from sandbox.config.props.validation import validated
 from sandbox.config.resources import chosen_resources, report_top_level
 from sandbox.config.result import Choice, Config
-from sandbox.config.text.source import Node
+from sandbox.config.text.source import Node, child
 from sandbox.core.spec import BoxSettings, FunctionSpec
 
 __all__ = ["Loaded", "load", "load_recorded"]

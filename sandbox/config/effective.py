@@ -14,8 +14,7 @@ from typing import NamedTuple
 from sandbox.config.compile import Loaded
 from sandbox.config.project import Project
 from sandbox.config.props.models import Box, Model, Props, known_keys
-from sandbox.config.props.validation import child
-from sandbox.config.text.source import Entry, Node, Source, Span, Value, weighed
+from sandbox.config.text.source import Entry, Node, Source, Span, Value, child, weighed
 
 __all__ = ["MASK", "Origin", "effective", "origins", "written"]
 

@@ -8,12 +8,11 @@ from collections.abc import Mapping
 from sandbox.config.inputs import EXISTENCE, Inputs
 from sandbox.config.messages.findings import Findings, near
 from sandbox.config.messages.texts import listed
-from sandbox.config.props.validation import child
 from sandbox.config.result import ConfigMissing
 from sandbox.config.text.document import MAX_FILE_BYTES, parse
 from sandbox.config.text.placeholders import Values
 from sandbox.config.text.scalars import js_text
-from sandbox.config.text.source import Node
+from sandbox.config.text.source import Node, child
 
 __all__ = ["Files", "find_file"]
 

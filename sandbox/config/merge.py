@@ -11,9 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from sandbox.config.messages.findings import Findings, RefusedError, near
-from sandbox.config.props.validation import child
 from sandbox.config.text.document import MAX_NODES
-from sandbox.config.text.source import Entry, Node, weighed
+from sandbox.config.text.source import Entry, Node, child, weighed
 
 __all__ = ["merged", "with_entry", "with_overlay", "with_templates", "without", "without_nulls"]
 

@@ -19,11 +19,10 @@ from sandbox.config.expressions.functions import Surroundings
 from sandbox.config.expressions.variables import Budget, Variables
 from sandbox.config.files import Files
 from sandbox.config.merge import merged, with_entry, with_overlay, with_templates, without_nulls
-from sandbox.config.messages.findings import Findings, near
+from sandbox.config.messages.findings import Findings, near, shown
 from sandbox.config.messages.texts import phrase
-from sandbox.config.props.validation import child, shown
 from sandbox.config.text.scalars import js_text
-from sandbox.config.text.source import Entry, Node, weighed
+from sandbox.config.text.source import Entry, Node, child, weighed
 
 __all__ = ["Parts", "Project", "read_parts"]
 

@@ -6,12 +6,11 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from sandbox.config.code.interpreters import RUNTIMES
-from sandbox.config.messages.findings import Findings, near
+from sandbox.config.messages.findings import Findings, near, shown
 from sandbox.config.messages.texts import Phrase, phrase
 from sandbox.config.project import Project
 from sandbox.config.props.specs import Resource
-from sandbox.config.props.validation import child, is_broken, shown
-from sandbox.config.text.source import Entry, Node
+from sandbox.config.text.source import Entry, Node, child, is_broken
 
 __all__ = ["chosen_resources", "report_top_level"]
 

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from sandbox.config.fc2.conversion import converted, is_fc2
 from sandbox.config.messages.diagnostics import Diagnostic
 from sandbox.config.messages.findings import MAX_FINDINGS, Findings, RefusedError
-from sandbox.config.props.validation import child, plain
+from sandbox.config.props.validation import plain
 from sandbox.config.text.document import parse
 from sandbox.config.text.emit import yaml_text
-from sandbox.config.text.source import Node
+from sandbox.config.text.source import Node, child
 from sandbox.core.spec import Callback
 from tests.config.support import Project, data_of, tree
 

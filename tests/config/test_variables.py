@@ -13,9 +13,9 @@ from sandbox.config.expressions.grammar import GrammarError, parse_template
 from sandbox.config.expressions.variables import Variables
 from sandbox.config.inputs import Inputs
 from sandbox.config.messages.findings import Findings, RefusedError
-from sandbox.config.props.validation import child, plain
+from sandbox.config.props.validation import plain
 from sandbox.config.text.document import parse
-from sandbox.config.text.source import BROKEN, Node
+from sandbox.config.text.source import BROKEN, Node, child
 from tests.config.support import Project, with_props
 
 VARS = """

@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 from sandbox.config.messages.diagnostics import Diagnostic, render
 from sandbox.config.messages.findings import Findings
 from sandbox.config.messages.texts import in_words
-from sandbox.config.text import complaints, document
-from sandbox.config.text import mistakes as yaml_mistakes
+from sandbox.config.text import complaints, document, mistakes
 from sandbox.config.text.document import parse
 from sandbox.config.text.source import Source
 
@@ -297,6 +296,6 @@ def test_every_complaint_has_words_of_ours(problem: str) -> None:
     source = Source("s.yaml", "a: *\n")
     for at in range(6):
         complaint = complaints.Complaint(source, problem, "", at, at)
-        refused = yaml_mistakes.refusal(complaint)
+        refused = mistakes.refusal(complaint)
 
         assert problem not in in_words(refused.fields["problem"], "en")

@@ -16,11 +16,11 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from sandbox.config.inputs import Inputs
-from sandbox.config.messages.findings import Findings, near
+from sandbox.config.messages.findings import Findings, near, shown
 from sandbox.config.messages.texts import Phrase, phrase
 from sandbox.config.props.models import MountPath
-from sandbox.config.props.validation import child, is_broken, shown, validated
-from sandbox.config.text.source import Node, Span
+from sandbox.config.props.validation import validated
+from sandbox.config.text.source import Node, Span, child, is_broken, items
 from sandbox.core.spec import FunctionSpec, Mount
 
 __all__ = ["MountTable"]
@@ -74,7 +74,7 @@ class MountTable:
 
     def applied(self, spec: FunctionSpec, props: Node) -> FunctionSpec:
         """The spec with its layers and mounts; what is wrong with them is reported."""
-        layers = [self._layer(each) for each in _items(child(props, "layers"))[:MAX_MOUNTS]]
+        layers = [self._layer(each) for each in items(child(props, "layers"))[:MAX_MOUNTS]]
         mounts: dict[str, Mount] = {}
         for wanted in list(self._mount_points(spec, props))[:MAX_MOUNTS]:
             if wanted.target in mounts:
@@ -107,7 +107,7 @@ class MountTable:
             config = child(props, key)
             if config is not None and str(config.value).lower() == "auto":
                 yield from self._automatic(key, config, spec)
-            for point in _items(child(config, "mountPoints")):
+            for point in items(child(config, "mountPoints")):
                 target = child(point, "mountDir")
                 if target is not None and isinstance(target.value, str):
                     read_only = child(point, "readOnly")
@@ -182,10 +182,6 @@ class MountTable:
         advice = phrase("it is a file: unpack it, and name the directory") if is_file else ""
         self._findings.add("FCB343", place.at, name=name, path=found, advice=advice)
         return ""
-
-
-def _items(node: Node | None) -> tuple[Node, ...]:
-    return node.value if node is not None and isinstance(node.value, tuple) else ()
 
 
 def _key(name: str) -> str:

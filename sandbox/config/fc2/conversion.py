@@ -3,8 +3,8 @@
     root --is_fc2?--> services --Place by Place--> resources --references--> root of edition 3.0.0
 
 Every node keeps the place where the user wrote it, so that whatever is found later points into
-the file of 2.0. What goes where stands in `fc2_places`, how values change in `fc2_values`, and
-how variables do in `fc2_references`; what 3.0 has no place for is told, each thing once.
+the file of 2.0. What goes where stands in `places`, how values change in `values`, and
+how variables do in `references`; what 3.0 has no place for is told, each thing once.
 """
 
 from __future__ import annotations
@@ -27,9 +27,8 @@ from sandbox.config.fc2.references import References
 from sandbox.config.fc2.values import CHANGES, component_of, joined
 from sandbox.config.messages.findings import Findings, RefusedError
 from sandbox.config.messages.texts import phrase
-from sandbox.config.props.validation import child
 from sandbox.config.text.document import MAX_NODES
-from sandbox.config.text.source import Entry, Node, Span, weighed
+from sandbox.config.text.source import Entry, Node, Span, child, weighed
 
 __all__ = ["EDITION", "converted", "is_fc2"]
 

@@ -2,7 +2,7 @@
 
 A table maps a key to its `Place`, or to `Gone`; a key that it does not name stays where it is.
 The same tables move the nodes of a file (`conversion`) and the paths of references to them
-(`fc2_references`).
+(`references`).
 
     props:                                      props:
       region: R                                   region: R
@@ -43,7 +43,7 @@ ANY = "*"
 
 class Place(NamedTuple):
     """`to`: the key or path in 3.0. `below`: the table of the map there, or of each map of a list.
-    `change`: what else is done to the value, by name: see `fc2_values.CHANGES`."""
+    `change`: what else is done to the value, by name: see `values.CHANGES`."""
 
     to: str
     below: Table = MappingProxyType({})

@@ -10,9 +10,8 @@ from collections.abc import Callable
 
 from sandbox.config.messages.findings import Findings
 from sandbox.config.messages.texts import phrase
-from sandbox.config.props.validation import child
 from sandbox.config.text.scalars import js_text
-from sandbox.config.text.source import Entry, Node, weighed
+from sandbox.config.text.source import Entry, Node, child, weighed
 
 __all__ = ["CHANGES", "component_of", "joined"]
 

@@ -1,4 +1,4 @@
-"""Every finding: its code, severity and texts. `{name}` is filled in by `findings.finding`.
+"""Every finding: its code, severity and texts. `{name}` is filled in by `Findings.add`.
 
 FCB1xx text and YAML, 2xx variables, 3xx the file and its keys, 4xx code and handlers,
 5xx selection and interpreters. A code is never used again for something else. Another language

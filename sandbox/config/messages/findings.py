@@ -11,10 +11,20 @@ from typing import NamedTuple
 from sandbox.config.messages.catalogue import CATALOGUE
 from sandbox.config.messages.diagnostics import Diagnostic, Place
 from sandbox.config.messages.texts import MAX_QUOTED_CHARS, Phrase, in_words, phrase
-from sandbox.config.text.source import Node, Source, Span
+from sandbox.config.text import scalars
+from sandbox.config.text.source import Broken, Node, Source, Span
 
-__all__ = ["MAX_FINDINGS", "Findings", "Near", "RefusedError", "advice_on", "near", "texts_of",
-           "whole_file"]  # fmt: skip
+__all__ = [
+    "MAX_FINDINGS",
+    "Findings",
+    "Near",
+    "RefusedError",
+    "advice_on",
+    "near",
+    "shown",
+    "texts_of",
+    "whole_file",
+]
 
 MAX_FINDINGS = 100
 """Nobody reads more; a hostile file could cause a hundred thousand."""
@@ -188,3 +198,15 @@ def _placed(at: Span) -> tuple[str, int, int, str, int]:
     source_line = at.source.line(line)
     length = max(1, min(at.end - at.start, len(source_line) - column + 1))
     return at.source.file, line, column, source_line, length
+
+
+def shown(node: Node) -> Phrase | str:
+    """A value as a message quotes it."""
+    value = node.value
+    if isinstance(value, str):
+        return f"'{value}'"
+    if isinstance(value, dict | tuple):
+        return phrase("a map") if isinstance(value, dict) else phrase("a list")
+    if value is None or isinstance(value, Broken):
+        return phrase("nothing")
+    return scalars.js_text(value)

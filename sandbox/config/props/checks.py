@@ -8,8 +8,8 @@ from sandbox.config.props.cron import cron_problem
 from sandbox.config.props.fields import Shape
 from sandbox.config.props.models import Props
 from sandbox.config.props.triggers import LOCAL_TRIGGERS, TRIGGER_CONFIGS, TimerConfig
-from sandbox.config.props.validation import child, is_broken, report_keys, validated
-from sandbox.config.text.source import Node
+from sandbox.config.props.validation import report_keys, validated
+from sandbox.config.text.source import Node, child, is_broken, items
 
 __all__ = ["report_checks"]
 
@@ -36,14 +36,10 @@ def _report_pre_freeze(lifecycle: Node | None, findings: Findings) -> None:
 
 def _report_triggers(triggers: Node | None, findings: Findings) -> None:
     lines: dict[str, int] = {}
-    for number, trigger in enumerate(_items(triggers)):
+    for number, trigger in enumerate(items(triggers)):
         if isinstance(trigger.value, dict):
             _report_trigger(f"triggers.{number}", trigger, findings)
             _report_same_name(trigger, lines, findings)
-
-
-def _items(node: Node | None) -> tuple[Node, ...]:
-    return node.value if node is not None and isinstance(node.value, tuple) else ()
 
 
 def _report_same_name(trigger: Node, lines: dict[str, int], findings: Findings) -> None:

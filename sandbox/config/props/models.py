@@ -347,7 +347,7 @@ Mounts = Annotated[
         }
     ),
 ]
-"""`mounts` of this package checks the entries."""
+"""`sandbox.config.code.mounts` checks the entries."""
 
 
 class Box(Model):

@@ -20,9 +20,9 @@ from sandbox.config.props.models import (
     Hook,
     Props,
 )
-from sandbox.config.props.validation import child, is_broken, validated
+from sandbox.config.props.validation import validated
 from sandbox.config.text import scalars
-from sandbox.config.text.source import BROKEN, Entry, Node, Span
+from sandbox.config.text.source import BROKEN, Entry, Node, Span, child, is_broken
 from sandbox.core.spec import Callback, FunctionSpec
 
 __all__ = ["Resource", "make_spec"]

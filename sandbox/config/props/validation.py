@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from sandbox.config.messages.findings import Findings, near
+from sandbox.config.messages.findings import Findings, near, shown
 from sandbox.config.messages.texts import Phrase, phrase
 from sandbox.config.props.fields import (
     Kind,
@@ -19,10 +19,9 @@ from sandbox.config.props.fields import (
     nested_model,
 )
 from sandbox.config.props.models import WITHOUT_EFFECT, Props
-from sandbox.config.text import scalars
-from sandbox.config.text.source import BROKEN, Broken, Node, node_at
+from sandbox.config.text.source import Broken, Node, is_broken, node_at
 
-__all__ = ["child", "is_broken", "plain", "report_keys", "shown", "validated"]
+__all__ = ["plain", "report_keys", "validated"]
 
 MAX_LEVELS = 12
 """Levels that the models look at, and some more. Variables can make trees of any depth."""
@@ -153,27 +152,3 @@ def plain(node: Node, levels: int = MAX_LEVELS) -> Any:
     if isinstance(value, tuple):
         return [plain(item, levels - 1) for item in value]
     return None if isinstance(value, Broken) else value
-
-
-def shown(node: Node) -> Phrase | str:
-    """A value as a message quotes it."""
-    value = node.value
-    if isinstance(value, str):
-        return f"'{value}'"
-    if isinstance(value, dict | tuple):
-        return phrase("a map") if isinstance(value, dict) else phrase("a list")
-    if value is None or isinstance(value, Broken):
-        return phrase("nothing")
-    return scalars.js_text(value)
-
-
-def child(node: Node | None, key: str) -> Node | None:
-    """The value of `key` in a map; None when there is no map, no key or a null."""
-    if node is None or not isinstance(node.value, dict) or key not in node.value:
-        return None
-    found = node.value[key].node
-    return None if found.value is None else found
-
-
-def is_broken(node: Node | None) -> bool:
-    return node is not None and node.value is BROKEN

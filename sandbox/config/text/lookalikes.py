@@ -2,7 +2,7 @@
 
 `name：value`, `name:value`, `NAME=value` and `-item` are texts to YAML, and so is a value in
 “these” quotes; a line indented with full-width blanks begins with no blank at all. Where that
-breaks the file, `yaml_mistakes` says so; where the file stays valid and only means something else,
+breaks the file, `mistakes` says so; where the file stays valid and only means something else,
 `read_twice` finds it.
 """
 

@@ -11,8 +11,21 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-__all__ = ["BROKEN", "CHARS_PER_NODE", "Broken", "Entry", "Node", "Source", "Span", "Value",
-           "node_at", "weighed"]  # fmt: skip
+__all__ = [
+    "BROKEN",
+    "CHARS_PER_NODE",
+    "Broken",
+    "Entry",
+    "Node",
+    "Source",
+    "Span",
+    "Value",
+    "child",
+    "is_broken",
+    "items",
+    "node_at",
+    "weighed",
+]
 
 CHARS_PER_NODE = 64
 """So many characters of a text cost as much as a node."""
@@ -120,3 +133,20 @@ def node_at(root: Node, path: tuple[str | int, ...]) -> Node:
         else:
             break
     return node
+
+
+def child(node: Node | None, key: str) -> Node | None:
+    """The value of `key` in a map; None when there is no map, no key or a null."""
+    if node is None or not isinstance(node.value, dict) or key not in node.value:
+        return None
+    found = node.value[key].node
+    return None if found.value is None else found
+
+
+def is_broken(node: Node | None) -> bool:
+    return node is not None and node.value is BROKEN
+
+
+def items(node: Node | None) -> tuple[Node, ...]:
+    """The items of a list; none when there is no list."""
+    return node.value if node is not None and isinstance(node.value, tuple) else ()
