@@ -10,9 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sandbox.config.messages.findings import Findings, RefusedError, near
+from sandbox.config.messages.findings import Findings, RefusedError, near, shown
+from sandbox.config.messages.texts import phrase
 from sandbox.config.text.document import MAX_NODES
-from sandbox.config.text.source import Entry, Node, child, weighed
+from sandbox.config.text.source import Entry, Node, child, is_broken, weighed
 
 __all__ = ["merged", "with_entry", "with_overlay", "with_templates", "without", "without_nulls"]
 
@@ -86,6 +87,11 @@ def _template(resource: Node, templates: Node | None, findings: Findings) -> Nod
         findings.add("FCB321", name or extend, name=wanted, advice=near(wanted, known))
         return None
     found: Node = known[name.value].node
+    if not isinstance(found.value, dict):
+        if not is_broken(found):
+            findings.add("FCB312", found, key=f"template.{name.value}", found=shown(found),
+                         expected=phrase("a map"))  # fmt: skip
+        return None
     return found
 
 

@@ -12,23 +12,19 @@ As in the official parser, each file's resources are resolved for themselves, wi
 
 from __future__ import annotations
 
-import re
 from typing import NamedTuple
 
+from sandbox.config.environments import Overlays, find_environment
 from sandbox.config.expressions.functions import Surroundings
 from sandbox.config.expressions.variables import Budget, Variables
 from sandbox.config.files import Files
-from sandbox.config.merge import merged, with_entry, with_overlay, with_templates, without_nulls
-from sandbox.config.messages.findings import Findings, near, shown
-from sandbox.config.messages.texts import phrase
-from sandbox.config.text.scalars import js_text
-from sandbox.config.text.source import Entry, Node, child, weighed
+from sandbox.config.merge import merged, with_entry, with_templates, without_nulls
+from sandbox.config.messages.findings import Findings, shown
+from sandbox.config.text.source import Entry, Node, child
 
 __all__ = ["Parts", "Project", "read_parts"]
 
-DEFAULT_ENVIRONMENTS = "env.yaml"
 YAML_ENDINGS = (".yaml", ".yml")
-_SOURCE = re.compile(r"\$\{[^{}]*\bsource\.")
 
 
 class Parts(NamedTuple):
@@ -57,7 +53,7 @@ def read_parts(main: Node, files: Files, environment: str | None, findings: Find
     if extend is not None:
         return Parts(main, base=_base(extend, files, findings))
     if environment:
-        return Parts(main, environment=_environment(named, environment, files, findings))
+        return Parts(main, environment=find_environment(named, environment, files, findings))
     return Parts(main)
 
 
@@ -71,32 +67,6 @@ def _base(extend: Node, files: Files, findings: Findings) -> Node | None:
     if inner is not None:
         findings.add("FCB363", inner.key)
     return base if base and isinstance(base.value, dict) else None
-
-
-def _environment(named: Node | None, name: str, files: Files, findings: Findings) -> Node | None:
-    given = named.value if named else DEFAULT_ENVIRONMENTS
-    if not isinstance(given, str):
-        findings.add("FCB303", named, key="env", expected=phrase("a path"))
-        return None
-    path = files.beside(given)
-    tree = files.tree(path, named)
-    if tree is None:
-        return None
-    known: dict[str, Node] = {}
-    for each in _items(child(tree, "environments")):
-        label = child(each, "name")
-        if label and isinstance(label.value, str | int | float):
-            known.setdefault(js_text(label.value), each)
-    if name not in known:
-        findings.add("FCB362", None, name=name, file=files.shown(path), advice=near(name, known))
-    return known.get(name)
-
-
-def _items(node: Node | None) -> tuple[Node, ...]:
-    """A list's items, or a map's values: the official tool takes both."""
-    if node and isinstance(node.value, dict):
-        return tuple(entry.node for entry in node.value.values())
-    return node.value if node and isinstance(node.value, tuple) else ()
 
 
 # --- resources ----------------------------------------------------------------------------------
@@ -118,13 +88,13 @@ class Project:
         self._around = around
         self._budget = Budget()
         self._common = Variables(_without_resources(self.root), around, budget=self._budget)
-        self._environment = parts.environment
         variables = self.common("vars")
         self._rest = with_entry(self.root, "vars", variables) if variables else self.root
         access = child(parts.environment, "access")
         if access is not None:
             self._rest = with_entry(self._rest, "access", access)
         templates = self.common("template")
+        self._overlays = self._read_overlays(parts.environment)
         self._files = [part for part in (parts.base, parts.main) if part is not None]
         self._layers = [self._layer(part, templates) for part in self._files]
 
@@ -168,45 +138,31 @@ class Project:
     def _layer(self, part: Node, templates: Node | None) -> _Layer:
         resources = child(part, "resources") or _nothing(part)
         resources = with_templates(resources, templates, self._around.findings)
-        if self._environment is not None:
-            resources = self._with_overlays(resources, self._environment)
+        if self._overlays is not None:
+            resources = self._with_overlays(resources, self._overlays)
         root = with_entry(self._rest, "resources", resources)
         variables = Variables(root, self._around, finished=("vars",), budget=self._budget)
         return _Layer(resources, variables)
 
-    # --- environments -----------------------------------------------------------------------------
+    def _read_overlays(self, environment: Node | None) -> Overlays | None:
+        if environment is None:
+            return None
+        return Overlays(environment, self.common("name"), self._around, self._budget)
 
-    def _with_overlays(self, resources: Node, environment: Node) -> Node:
-        if not isinstance(resources.value, dict):
-            return resources
-        has_source = _SOURCE.search(environment.span.source.text) is not None
-        alike = None if has_source else self._of_environment(environment)
-        entries = {}
-        for name, entry in resources.value.items():
-            component = child(entry.node, "component")
-            known = self._common.resolve(component).value if component else ""
-            props = child(entry.node, "props") or _nothing(entry.node)
-            own = _for_one(environment, name, str(known))
-            resolved = alike or self._of_environment(own, props)
-            laid = with_overlay(entry.node, name, str(known), without_nulls(resolved))
-            entries[name] = entry._replace(node=laid)
-        return resources._replace(value=entries)
+    def _with_overlays(self, resources: Node, overlays: Overlays) -> Node:
+        entries = resources.value if isinstance(resources.value, dict) else {}
+        components = {name: self._component(entry.node) for name, entry in entries.items()}
+        overlays.report_strangers(set(entries), set(components.values()))
+        laid = {
+            name: entry._replace(node=overlays.over(entry.node, name, components[name]))
+            for name, entry in entries.items()
+        }
+        return resources._replace(value=laid) if laid else resources
 
-    def _of_environment(self, environment: Node, source: Node | None = None) -> Node:
-        """`this` and `that` are the environment here, `source` the props as written that it is
-        laid over, and `vars` are not known."""
-        at, named = environment.span, environment
-        project = self.common("name")
-        if project is not None:
-            named = with_entry(environment, "project", project)
-        entries = {name: Entry(at, named) for name in ("this", "that")}
-        if project is not None:
-            entries["project"] = Entry(at, project)
-        if source is not None:
-            entries["source"] = Entry(at, source)
-        names = tuple(entries)
-        root = Node(entries, at)
-        return Variables(root, self._around, names, budget=self._budget).resolve(environment)
+    def _component(self, resource: Node) -> str:
+        node = child(resource, "component")
+        value = self._common.resolve(node).value if node else None
+        return value if isinstance(value, str) else ""
 
 
 def _at(node: Node | None, *path: str) -> Node | None:
@@ -216,18 +172,6 @@ def _at(node: Node | None, *path: str) -> Node | None:
             return None
         node = node.value[step].node
     return node
-
-
-def _for_one(environment: Node, resource: str, component: str) -> Node:
-    """The environment without the overlays of other resources: they have other sources."""
-    overlays = child(environment, "overlays")
-    for kind, name in (("resources", resource), ("components", component)):
-        every = child(overlays, kind)
-        if overlays is None or every is None or not isinstance(every.value, dict):
-            continue
-        own = {key: entry for key, entry in every.value.items() if key == name}
-        overlays = with_entry(overlays, kind, weighed(own, every.span))
-    return with_entry(environment, "overlays", overlays) if overlays else environment
 
 
 def _nothing(at: Node) -> Node:

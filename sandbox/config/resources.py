@@ -127,6 +127,7 @@ def _resource(candidate: _Candidate, project: Project, findings: Findings) -> Re
     key, entry = candidate.key, candidate.entry
     with findings.inside(entry.key, entry.node.span):
         props = project.resolved(key, "props") or entry.node._replace(value={}, weight=1)
+        _is_map("props", props, findings)
         return Resource(key, entry.key, entry.node.span, props)
 
 
@@ -135,11 +136,27 @@ def _candidates(project: Project, findings: Findings) -> Iterator[_Candidate]:
     for key, entry in project.resources().items():
         if "." in key:
             findings.add("FCB305", entry.key, name=key)
-        elif _is_function(key, entry, project, guessed, findings):
+        elif _are_maps(key, entry.node, findings) and _is_function(
+            key, entry, project, guessed, findings
+        ):
             name, runtime = (
                 project.resolved(key, "props", prop) for prop in ("functionName", "runtime")
             )
             yield _Candidate(key, entry, name, runtime)
+
+
+def _are_maps(key: str, resource: Node, findings: Findings) -> bool:
+    is_map = _is_map(f"resources.{key}", resource, findings)
+    return is_map and _is_map("props", child(resource, "props"), findings)
+
+
+def _is_map(key: str, node: Node | None, findings: Findings) -> bool:
+    """True for a map, what may come to one, and what is not there; else that is told."""
+    is_text = node is not None and isinstance(node.value, str) and "${" in node.value
+    if node is None or isinstance(node.value, dict) or is_text or is_broken(node):
+        return True
+    findings.add("FCB312", node, key=key, found=shown(node), expected=phrase("a map"))
+    return False
 
 
 def _is_function(

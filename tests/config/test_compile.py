@@ -280,7 +280,7 @@ def test_what_a_function_needs(project: Project, props: str, codes: list[str]) -
         ("edition: 3.0.0\nresources: {a.b: {component: fc3}}\n", "FCB305", 2, "holds a dot"),
         ("edition: 3.0.0\nresources: {a: {props: {}}}\n", "FCB311", 2, "has no component"),
         ("edition: 3.0.0\nresources: {a: {component: fc}}\n", "FCB302", 2, "component fc"),
-        ("edition: 3.0.0\nresources: {a: b}\n", "FCB311", 2, "has no component"),
+        ("edition: 3.0.0\nresources: {a: b}\n", "FCB312", 2, "expected a map"),
         ("edition: 3.0.0\nresources: {a: {component: oss}}\n", "FCB309", 2, "component 'oss'"),
         (with_props("", top="varz: {}\n"), "FCB306", 2, "did you mean vars?"),
         (with_props("", top="extend: base.yaml\n"), "FCB118", 2, "base.yaml cannot be read"),

@@ -183,9 +183,11 @@ def test_source_is_what_an_overlay_is_laid_over(project: Project) -> None:
 def test_vars_are_not_known_in_an_environment(project: Project) -> None:
     project.write("env.yaml", ENVIRONMENTS)
 
-    (finding,) = project.load(f"vars: {{unknown: 1}}\n{MAIN}", env="prod").diagnostics
+    found = project.load(f"vars: {{unknown: 1}}\n{MAIN}", env="prod").diagnostics
 
-    assert (finding.code, finding.file, finding.line) == ("FCB201", "env.yaml", 12)
+    assert [(each.code, each.file, each.line) for each in found] == [
+        ("FCB368", "env.yaml", 12), ("FCB201", "env.yaml", 12),
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -274,3 +276,54 @@ environments:
     assert (found.region, found.timeout_s, found.memory_mb, found.idle_timeout_s) == (
         "r5", 4, 256, 1,
     )  # fmt: skip
+
+
+# --- what is no map -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("resources: {a: 5}\n", [("FCB312", "resources.a is 5: expected a map")]),
+        ("resources: {a: }\n", [("FCB312", "resources.a is nothing: expected a map")]),
+        ("resources: {a: {component: fc3, props: [b]}}\n",
+         [("FCB312", "props is a list: expected a map")]),
+        ("template: {t: 5}\n" + MAIN.replace("    props", "    extend: {name: t}\n    props"),
+         [("FCB312", "template.t is 5: expected a map")]),
+    ],
+)  # fmt: skip
+def test_what_should_be_a_map_and_is_none(
+    project: Project, text: str, expected: list[tuple[str, str]]
+) -> None:
+    """One finding, at the place: not one for each thing that such a map would have."""
+    config = project.load(text if MAIN[:7] in text else f"edition: 3.0.0\n{text}")
+
+    assert [(each.code, each.message) for each in config.diagnostics] == expected
+
+
+@pytest.mark.parametrize(
+    ("environment", "code", "says"),
+    [
+        ("overlays: {resources: {hello: 5}}", "FCB312", "hello is 5: expected a map"),
+        ("overlays: {components: [fc3]}", "FCB312", "components is a list: expected a map"),
+        ("overlays: [a]", "FCB312", "overlays is a list: expected a map"),
+        ("infraStack: cn-hangzhou", "FCB312", "infraStack is 'cn-hangzhou': expected a map"),
+        ("overlay: {resources: {hello: {timeout: 9}}}", "FCB306", "unknown key 'overlay'"),
+        ("overlays: {resources: {helo: {timeout: 9}}}", "FCB368", "'helo'"),
+        ("overlays: {components: {fc3@dev: {timeout: 9}}}", "FCB368", "'fc3@dev'"),
+        ("stage: free", "", ""),
+    ],
+)
+def test_an_environment_that_is_not_as_it_should_be(
+    project: Project, environment: str, code: str, says: str
+) -> None:
+    """It is told in env.yaml, and what else it says counts."""
+    project.write("env.yaml", f"environments:\n  - name: prod\n    {environment}\n")
+
+    config = project.load(MAIN, env="prod")
+
+    assert [(each.code, each.file) for each in config.diagnostics] == (
+        [(code, "env.yaml")] if code else []
+    )
+    assert all(says in each.message for each in config.diagnostics)
+    assert [each.name for each in config.specs] == ["hello"]

@@ -208,6 +208,9 @@ CATALOGUE: dict[str, Entry] = {
         "nasConfig: auto mounts at /mnt/auto in FC 2.0, and at /mnt/<functionName> in 3.0",
         "look for /mnt/auto in the code, or write the mount point with mountDir: /mnt/auto",
     ),
+    "FCB368": _warning(
+        "the environment has an overlay for '{name}', which this file does not have", "{advice}"
+    ),
     # --- layers and mount points
     "FCB340": _warning(
         "the layer {name} is not mapped to a directory: the function runs without it",
@@ -297,7 +300,10 @@ CATALOGUE: dict[str, Entry] = {
     ),
     "FCB415": _error("{path} has more than {most} members", "leave out what the code does not use"),
     "FCB416": _error("{path}: two members want to be at {detail}"),
-    "FCB417": _error("{path}: the member {detail} is of a kind that cannot be unpacked"),
+    "FCB417": _error(
+        "{path}: the member {detail} is of a kind that cannot be unpacked",
+        "accepted are files, directories and symbolic links, stored or deflated",
+    ),
     "FCB418": _error("{path} has more than {gb} GB when it is unpacked"),
     # --- selection and interpreters
     "FCB501": _error("no function or resource is called '{name}'", "{advice}"),

@@ -188,6 +188,7 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "nasConfig: auto 在 FC 2.0 中挂载到 /mnt/auto，在 3.0 中挂载到 /mnt/<functionName>",
         "请检查代码中的 /mnt/auto，或写出挂载点并设置 mountDir: /mnt/auto",
     ),
+    "FCB368": ("环境中有针对 '{name}' 的 overlay，但本文件中没有它", "{advice}"),
     # --- code and handlers
     "FCB401": ("code：目录 {path} 不存在", "路径相对于 s.yaml 所在的目录"),
     "FCB402": ("暂不支持{what}的 code", "请指定代码目录，或代码的 .zip 包"),
@@ -207,7 +208,9 @@ MESSAGES: dict[str, tuple[str, str]] = {
     "FCB414": ("{path}：成员 {detail} 已加密", "云端也无法解压"),
     "FCB415": ("{path} 的成员超过 {most} 个", "请去掉代码用不到的文件"),
     "FCB416": ("{path}：两个成员的路径都是 {detail}", ""),
-    "FCB417": ("{path}：成员 {detail} 的类型无法解压", ""),
+    "FCB417": (
+        "{path}：成员 {detail} 的类型无法解压", "只接受文件、目录和符号链接，压缩方式为 stored 或 deflate",
+    ),
     "FCB418": ("{path} 解压后超过 {gb} GB", ""),
     # --- selection and interpreters
     "FCB501": ("没有名为 '{name}' 的函数或资源", "{advice}"),
