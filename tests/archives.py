@@ -4,6 +4,7 @@ import io
 import stat
 import struct
 import zipfile
+import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -86,6 +87,37 @@ def _bomb(path: Path) -> None:
     _repeat_first_member(path, 10)
 
 
+def _packed_by(method: int) -> Callable[[Path], object]:
+    """256 MB of zeros in a few kilobytes, where a handler is looked for."""
+
+    def write(path: Path) -> None:
+        info = zipfile.ZipInfo("index.py", (2020, 1, 1, 0, 0, 0))
+        info.compress_type = method
+        with zipfile.ZipFile(path, "w") as archive, archive.open(info, "w") as stream:
+            for _ in range(64):
+                stream.write(bytes(4 << 20))
+
+    return write
+
+
+def _overlapping(path: Path) -> None:
+    """Ten members of ten megabytes, below every limit, and one of them is in the file."""
+    write_zip(path, {"0": bytes(10 << 20)})
+    _repeat_first_member(path, 10)
+
+
+def _link_of_nothing(path: Path) -> None:
+    """A link of one byte, which deflate says after a megabyte of empty blocks."""
+    data = b"\0\0\0\xff\xff" * 200_000 + zlib.compress(b"x", wbits=-15)
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(_of_kind("l", stat.S_IFLNK), data)
+    archive_bytes = bytearray(path.read_bytes())
+    entry = archive_bytes.index(b"PK\1\2")
+    archive_bytes[entry + 10 : entry + 12] = struct.pack("<H", zipfile.ZIP_DEFLATED)
+    archive_bytes[entry + 24 : entry + 28] = struct.pack("<L", 1)
+    path.write_bytes(archive_bytes)
+
+
 def _repeat_first_member(path: Path, count: int) -> None:
     """All members are the same bytes of the file, as in the best bombs there are."""
     data = path.read_bytes()
@@ -133,6 +165,10 @@ HOSTILE: dict[str, tuple[str, Callable[[Path], object]]] = {
     "a million members": ("FCB415", _million_members),
     "many members": ("FCB415", _many_members),
     "bomb": ("FCB418", _bomb),
+    "bzip2 bomb": ("FCB417", _packed_by(zipfile.ZIP_BZIP2)),
+    "lzma bomb": ("FCB417", _packed_by(zipfile.ZIP_LZMA)),
+    "overlapping": ("FCB411", _overlapping),
+    "link after much of nothing": ("FCB413", _link_of_nothing),
     "twice": ("FCB416", _with_name("./index.py")),
     "below a file": ("FCB416", _with_name("index.py/x")),
     "below a link": (

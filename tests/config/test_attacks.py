@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.archives import HOSTILE
 from tests.config.bounded import MAX_CPU_S, MAX_MEMORY_MB, run_bounded
 from tests.config.everything import everything
 from tests.config.support import Project, with_props
@@ -258,6 +259,9 @@ def loops(path: Path) -> None:
 CODE = {"files": many_files, "folders": many_folders, "loops": loops}
 
 
+ARCHIVE = s(with_props("").replace("code: ./\n", "code: ./app.zip\n"))
+
+
 def check(
     project: Project, files: Files, code: str = "", env: str | None = None,
     values: Mapping[str, str] = {},
@@ -327,6 +331,13 @@ def test_directories_of_code(project: Project, row: str) -> None:
 
     check(project, resources(100, "component: fc3, props: {functionName: f#, runtime: python3.10, "
                                   "handler: inde#.handler, code: ./code}"), "FCB404")  # fmt: skip
+
+
+@pytest.mark.parametrize("row", HOSTILE)
+def test_archives(project: Project, row: str) -> None:
+    code, write = HOSTILE[row]
+
+    check(project, {**ARCHIVE, "app.zip": write}, code)
 
 
 @pytest.mark.parametrize("path", ODD_FILES)

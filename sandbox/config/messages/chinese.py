@@ -209,7 +209,8 @@ MESSAGES: dict[str, tuple[str, str]] = {
     "FCB415": ("{path} 的成员超过 {most} 个", "请去掉代码用不到的文件"),
     "FCB416": ("{path}：两个成员的路径都是 {detail}", ""),
     "FCB417": (
-        "{path}：成员 {detail} 的类型无法解压", "只接受文件、目录和符号链接，压缩方式为 stored 或 deflate",
+        "{path}：成员 {detail} 的类型无法解压",
+        "只接受文件、目录和符号链接，压缩方式为 stored 或 deflate",
     ),
     "FCB418": ("{path} 解压后超过 {gb} GB", ""),
     # --- selection and interpreters
