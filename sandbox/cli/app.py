@@ -334,12 +334,14 @@ def run_app() -> int:
 
 def _values(given: list[str] | None) -> dict[str, str]:
     """`--set NAME=VALUE`, each as often as it is needed; the last one of a name counts."""
-    pairs = [text.partition("=") for text in given or []]
-    for name, equals, _ in pairs:
-        if not name or not equals:
+    values = {}
+    for text in given or []:
+        name, equals, value = text.partition("=")
+        if not name.strip() or not equals:
             talk.error(f"--set {name}: expected NAME=VALUE", "for example --set region=cn-hangzhou")
             sys.exit(exits.USAGE)
-    return {name.strip(): value for name, _, value in pairs}
+        values[name.strip()] = value
+    return values
 
 
 def _events(

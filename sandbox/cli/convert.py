@@ -7,6 +7,7 @@ their spelling changes.
 import os
 import shutil
 from collections.abc import Mapping
+from contextlib import ExitStack
 
 from sandbox.cli import exits, talk
 from sandbox.config import ConfigMissing, render
@@ -90,34 +91,25 @@ def _show(findings: Findings, path: str) -> None:
 
 
 def _write(text: bytes, output: str | None) -> int:
+    if output is None:
+        talk.write(text)
+        return 0
     try:
-        if output is None:
-            _write_all(1, text)
-        else:
-            _replace(os.path.realpath(output), text)
+        _replace(os.path.realpath(output), text)
     except OSError as exc:
-        talk.error(f"cannot write {output or 'stdout'}: {exc.strerror}")
+        talk.error(f"cannot write {output}: {exc.strerror}")
         return exits.USAGE
     return 0
-
-
-def _write_all(fd: int, text: bytes) -> None:
-    """To the descriptor: a buffer that cannot be written spoils the exit."""
-    rest = memoryview(text)
-    while rest:
-        rest = rest[os.write(fd, rest) :]
 
 
 def _replace(path: str, text: bytes) -> None:
     """All of the text or none: with --force this may be the only copy of the user's file."""
     temporary = f"{path}.{os.getpid()}"
-    try:
+    with ExitStack() as undo:
         with open(temporary, "xb") as file:
+            undo.callback(os.unlink, temporary)
             file.write(text)
         if os.path.exists(path):
             shutil.copymode(path, temporary)
         os.replace(temporary, path)
-    except OSError:
-        if os.path.lexists(temporary):
-            os.unlink(temporary)
-        raise
+        undo.pop_all()

@@ -8,7 +8,6 @@ directory. It is replaced as text, wherever it stands; nothing else of a file me
 import os
 import re
 import shlex
-import sys
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -77,10 +76,8 @@ def _write(target: Path, files: Mapping[str, bytes]) -> None:
 
 def _tell(target: Path, files: Iterable[str], name: str) -> None:
     """The files for programs, and what to type next for people."""
-    sys.stdout.flush()
-    for file in files:  # As bytes: not every file name can be said in every locale.
-        sys.stdout.buffer.write(os.fsencode(target / file) + b"\n")
-    sys.stdout.buffer.flush()
+    # As bytes: not every file name can be said in every locale.
+    talk.write(b"".join(os.fsencode(target / file) + b"\n" for file in files))
     talk.say(f"the function {name} is ready; next:\n")
     if target != Path("."):
         talk.say(f"  cd {shlex.quote(str(target))}")

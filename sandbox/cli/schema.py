@@ -1,8 +1,7 @@
 """`fcbox schema`: the JSON Schema of an s.yaml, for editors."""
 
 import json
-import os
-import signal
+from pathlib import Path
 
 from sandbox.cli import exits, talk
 from sandbox.config.props.schema import json_schema
@@ -17,16 +16,15 @@ MODELINE = "# yaml-language-server: $schema={path}"
 def schema(output: str | None = None) -> int:
     """Writes the schema to `output` or stdout, and says how to use it; gives the exit code."""
     data = json.dumps(json_schema(), indent=2).encode() + b"\n"
-    try:
-        _write(data, output)
-    except BrokenPipeError:
-        return exits.SIGNALLED + signal.SIGPIPE  # the reader has seen enough
-    except OSError as exc:
-        talk.error(f"cannot write {output or 'stdout'}: {exc.strerror}")
-        return exits.USAGE
     if output is None:
+        talk.write(data)
         talk.say(f"save it beside the s.yaml (-o {EXAMPLE_FILE}), and begin the s.yaml with")
     else:
+        try:
+            Path(output).write_bytes(data)
+        except OSError as exc:
+            talk.error(f"cannot write {output}: {exc.strerror}")
+            return exits.USAGE
         talk.say("begin the s.yaml with")
     talk.say(MODELINE.format(path=_shown(output or EXAMPLE_FILE)))
     return 0
@@ -35,13 +33,3 @@ def schema(output: str | None = None) -> int:
 def _shown(path: str) -> str:
     """A path that is not absolute counts from the s.yaml, and begins with a dot."""
     return path if path.startswith(("/", "./", "../")) else f"./{path}"
-
-
-def _write(data: bytes, output: str | None) -> None:
-    if output is not None:
-        with open(output, "wb") as file:
-            file.write(data)
-        return
-    rest = memoryview(data)  # to the descriptor: a buffer that cannot be written spoils the exit
-    while rest:
-        rest = rest[os.write(1, rest) :]

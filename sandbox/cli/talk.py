@@ -6,7 +6,9 @@ from collections.abc import Mapping
 
 from sandbox.cli import exits
 
-__all__ = ["ISOLATION", "PROGRESS_S", "cannot_start", "error", "has_color", "lost", "say", "show"]
+__all__ = [
+    "ISOLATION", "PROGRESS_S", "cannot_start", "error", "has_color", "lost", "say", "show", "write",
+]  # fmt: skip
 
 ISOLATION = (
     "isolation: none (own session and clean environment only: a function can do what you can do)"
@@ -29,20 +31,25 @@ def say(text: str) -> None:
 
 
 def show(text: str) -> None:
-    """What was asked for, on stdout: an escape for each character that its encoding lacks.
+    """What was asked for, on stdout: an escape for each character that its encoding lacks."""
+    write(text.encode(sys.stdout.encoding, "backslashreplace"))
 
-    Ends the command when it cannot be written: the reader has seen enough, or the disk is full.
+
+def write(data: bytes) -> None:
+    """What was asked for, on stdout. To the descriptor, for the same reason.
+
+    Ends the command when it cannot be written, with the exit code that a run has then: the disk is
+    full, which is told, or the reader has seen enough, which it knows.
     """
-    encoding = sys.stdout.encoding
-    data = text.encode(encoding, "backslashreplace")
+    rest = memoryview(data)
     try:
-        while data:
-            data = data[os.write(sys.stdout.fileno(), data) :]
+        while rest:
+            rest = rest[os.write(1, rest) :]
     except OSError as exc:
         import signal  # a start does without it
 
         if not isinstance(exc, BrokenPipeError):
-            say(f"error: the output cannot be written: {exc.strerror}")
+            error(f"cannot write the output: {exc.strerror}")
         sys.exit(exits.SIGNALLED + signal.SIGPIPE)
 
 

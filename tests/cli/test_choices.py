@@ -59,7 +59,7 @@ def test_they_reach_the_function(folder: Path, command: tuple[str, ...]) -> None
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("value", ["who", "=x", ""])
+@pytest.mark.parametrize("value", ["who", "=x", " =x", ""])
 def test_a_value_without_a_name_is_refused(folder: Path, value: str) -> None:
     ran = fcbox(folder, *RUN, "--set", value, cwd=folder)
 

@@ -1,9 +1,11 @@
 """`fcbox config convert`, as a process: the 3.0 form on stdout or in a file, the rest on stderr."""
 
+import os
 from pathlib import Path
 
 import pytest
 
+from sandbox.cli.convert import convert as convert_here
 from tests.configs.commands import Ran, fcbox
 
 OLD = """\
@@ -84,6 +86,17 @@ def test_overwrites_by_force(tmp_path: Path) -> None:
     assert (tmp_path / "s.yaml").read_text() == NEW
     assert (tmp_path / "s.yaml").stat().st_mode & 0o777 == 0o640
     assert [path.name for path in tmp_path.glob("s.yaml*")] == ["s.yaml"]
+
+
+def test_what_stands_in_the_way_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file with the name of the temporary one is somebody else's."""
+    (tmp_path / "s.yaml").write_text(OLD)
+    other = tmp_path / f"new.yaml.{os.getpid()}"
+    other.write_text("precious")
+    monkeypatch.chdir(tmp_path)
+
+    assert convert_here(None, "new.yaml") == 2
+    assert other.read_text() == "precious"
 
 
 def test_nowhere_to_write(tmp_path: Path) -> None:

@@ -1,15 +1,12 @@
 """`fcbox schema`, as a process: the schema is data, the way to use it is talk."""
 
 import json
-import os
-import subprocess
 from pathlib import Path
 
 import pytest
 from jsonschema import Draft7Validator
 
-from tests.boxes import environ_of
-from tests.configs.commands import PYTHON, ROOT, fcbox
+from tests.configs.commands import fcbox
 
 MODELINE = "# yaml-language-server: $schema="
 
@@ -47,31 +44,6 @@ def test_file_that_cannot_be_written(tmp_path: Path) -> None:
 
     assert (ran.code, ran.out) == (2, b"")
     assert ran.err == "error: cannot write no/such/folder/fc.json: No such file or directory\n"
-
-
-def test_full_disk(tmp_path: Path) -> None:
-    with open("/dev/full", "wb") as full:
-        ran = subprocess.run(
-            [PYTHON, "-m", "sandbox", "schema"],
-            cwd=ROOT, env=environ_of(tmp_path), stdout=full, stderr=subprocess.PIPE, check=False,
-        )  # fmt: skip
-
-    assert (ran.returncode, ran.stderr) == (
-        2, b"error: cannot write stdout: No space left on device\n",
-    )  # fmt: skip
-
-
-def test_reader_that_goes_away(tmp_path: Path) -> None:
-    """Quietly: it wanted no more."""
-    reader, writer = os.pipe()
-    os.close(reader)
-    with open(writer, "wb") as gone:
-        ran = subprocess.run(
-            [PYTHON, "-m", "sandbox", "schema"],
-            cwd=ROOT, env=environ_of(tmp_path), stdout=gone, stderr=subprocess.PIPE, check=False,
-        )  # fmt: skip
-
-    assert (ran.returncode, ran.stderr) == (141, b"")
 
 
 def test_arguments_are_a_mistake(tmp_path: Path) -> None:

@@ -164,35 +164,6 @@ def test_colour_on_a_terminal(tmp_path: Path, environ: dict[str, str], has_color
     assert has_color == (b"\x1b[1;31merror:\x1b[0m" in shown)
 
 
-def test_a_reader_that_went_away(tmp_path: Path) -> None:
-    """`fcbox validate | head -1`: no word about it, and the exit code of SIGPIPE."""
-    (tmp_path / "s.yaml").write_text("edition: 3\nresources: {}\n")
-    reader, writer = os.pipe()
-    os.close(reader)
-    try:
-        assert into(writer, tmp_path) == (141, b"")
-    finally:
-        os.close(writer)
-
-
-def test_a_full_disk(tmp_path: Path) -> None:
-    """Told, and no bug of ours."""
-    (tmp_path / "s.yaml").write_text("edition: 3\nresources: {}\n")
-    with open("/dev/full", "wb") as full:
-        code, said = into(full.fileno(), tmp_path)
-
-    assert (code, said) == (141, b"error: the output cannot be written: No space left on device\n")
-
-
-def into(stdout: int, folder: Path) -> tuple[int, bytes]:
-    done = subprocess.run(
-        [sys.executable, "-m", "sandbox", "validate"], cwd=folder,
-        env={**environ_of(folder), "PYTHONPATH": str(ROOT)},
-        stdin=subprocess.DEVNULL, stdout=stdout, stderr=subprocess.PIPE, timeout=30,
-    )  # fmt: skip
-    return done.returncode, done.stderr
-
-
 class TestStrict:
     def test_warnings_are_errors(self, tmp_path: Path) -> None:
         """For the exit code, and the verdict says why; what is printed stays a warning."""
