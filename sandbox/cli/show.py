@@ -4,8 +4,9 @@ The output is YAML (or JSON) on stdout: the origins are comments in it.
 """
 
 import json
+import math
 import os
-import sys
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -18,9 +19,12 @@ from sandbox.config.messages.texts import in_words, language_of
 from sandbox.config.result import Choice, ConfigMissing
 from sandbox.config.text.document import parse
 from sandbox.config.text.emit import yaml_text
+from sandbox.config.text.scalars import js_text
 from sandbox.config.text.source import Broken, Node, Span, node_at
 
 __all__ = ["show"]
+
+_IN_NEED_OF_QUOTES = re.compile(r'[.\[\]"]')
 
 COMMENT_COLUMN = 44
 """Where the comments begin, unless the line is longer."""
@@ -53,8 +57,7 @@ def show(
         _report_refusal(refusal, loaded)
         return exits.CONFIG_INVALID
     text = _as_json(tree, loaded) if is_json else _as_yaml(tree, loaded)
-    sys.stdout.buffer.write(text.encode("utf-8", "backslashreplace"))
-    sys.stdout.flush()
+    talk.write(text.encode("utf-8", "backslashreplace"))
     return 0 if loaded.config.ok else exits.CONFIG_INVALID
 
 
@@ -121,9 +124,20 @@ def _interpreter(path: Path, pythons: Mapping[str, str]) -> str:
 
 
 def _as_json(tree: Node, loaded: Loaded) -> str:
-    found = {".".join(map(str, path)): _data_of(origin) for path, origin in origins(tree)}
+    found = {_joined(path): _data_of(origin) for path, origin in origins(tree)}
     content = {"path": loaded.config.path, **_plain(tree), "origins": found}
-    return json.dumps(content, ensure_ascii=False, indent=2) + "\n"
+    return json.dumps(content, ensure_ascii=False, allow_nan=False, indent=2) + "\n"
+
+
+def _joined(path: Path) -> str:
+    """`a.b.0`; a key that could be taken for several stands in brackets, as in `a["b.c"]`."""
+    text = ""
+    for part in path:
+        if _IN_NEED_OF_QUOTES.search(str(part)) or part == "":
+            text += f"[{json.dumps(part, ensure_ascii=False)}]"
+        else:
+            text += f".{part}"
+    return text.removeprefix(".")
 
 
 def _data_of(origin: Origin) -> dict[str, Any]:
@@ -148,4 +162,6 @@ def _plain(node: Node) -> Any:
         return {key: _plain(entry.node) for key, entry in value.items()}
     if isinstance(value, tuple):
         return [_plain(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return js_text(value)  # JSON has no such numbers
     return None if isinstance(value, Broken) else value

@@ -152,6 +152,39 @@ def test_json(folder: Path) -> None:
     assert origins["resources.greeter.props.memorySize"] == {"default": True}
 
 
+def no_constant(name: str) -> None:
+    raise AssertionError(f"{name} is not JSON")
+
+
+@pytest.mark.parametrize("arguments", [(), ("--resolved",)], ids=["written", "resolved"])
+def test_json_has_no_numbers_that_json_lacks(folder: Path, arguments: tuple[str, ...]) -> None:
+    """Their JavaScript names stand for them, as in an environment variable."""
+    odd = "{bucket: .inf, b: -.inf, c: [.NaN, 5], accessKeySecret"
+    (folder / "s.yaml").write_text(
+        (folder / "s.yaml").read_text().replace("{bucket: b, accessKeySecret", odd)
+    )
+    out = show(folder, "--json", *arguments).out
+    props = json.loads(out, parse_constant=no_constant)["resources"]["bucket"]["props"]
+
+    assert (props["bucket"], props["b"]) == ("Infinity", "-Infinity")
+    assert props["c"] == ["NaN", 5]
+
+
+def test_origins_of_keys_with_dots(folder: Path) -> None:
+    """Each path can be taken apart again, and no two are the same."""
+    odd = """{"a.b": {c: 1}, a: {"b.c": 2, "": 3, '"': 4, "x[0]": [5]}, accessKeySecret"""
+    (folder / "s.yaml").write_text(
+        (folder / "s.yaml").read_text().replace("{bucket: b, accessKeySecret", odd)
+    )
+    origins = json.loads(show(folder, "--json").out)["origins"]
+    below = "resources.bucket.props"
+
+    assert [path.removeprefix(below) for path in origins if path.startswith(f"{below}.a[")] == [
+        '.a["b.c"]', '.a[""]', '.a["\\""]', '.a["x[0]"].0',
+    ]  # fmt: skip
+    assert f'{below}["a.b"].c' in origins
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "says"),
     [
