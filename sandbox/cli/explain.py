@@ -64,7 +64,8 @@ def _print_all(language: str, is_json: bool) -> None:
         return
     for code in sorted(CATALOGUE):
         message = shown_template(texts_of(code, language)[0])
-        talk.show(f"{code}  {CATALOGUE[code].severity:<8} {message}\n")
+        severity = severity_word(CATALOGUE[code].severity, language).rstrip(":")
+        talk.show(f"{code}  {severity:<8} {message}\n")
 
 
 def _summary(code: str, language: str) -> dict[str, object]:

@@ -107,3 +107,9 @@ def test_chinese(tmp_path: Path) -> None:
     assert out.startswith("FCB109 错误: ")
     assert "\n错误示例：\n" in out
     assert "\n正确示例：\n" in out
+
+
+def test_the_list_names_severities_in_the_readers_language(tmp_path: Path) -> None:
+    lines = explain(tmp_path, language="zh").out.decode().splitlines()
+
+    assert {line.split()[1] for line in lines} == {"错误", "警告", "说明"}

@@ -7,6 +7,8 @@ import pytest
 from sandbox.config.messages.catalogue import CATALOGUE
 from sandbox.config.messages.diagnostics import Diagnostic
 from sandbox.config.messages.explanations import Example, Explanation, explanation
+from sandbox.config.text.document import MAX_NODES
+from sandbox.config.text.source import CHARS_PER_NODE
 from tests.config.support import Project, with_props
 
 NOT_IN_A_SMALL_FILE = {"FCB102", "FCB103", "FCB105", "FCB106", "FCB117", "FCB118", "FCB119",
@@ -87,3 +89,11 @@ def test_the_others_have_no_example(code: str) -> None:
 
 def test_an_unknown_code_has_no_explanation() -> None:
     assert explanation("FCB999", "en") is None
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_limit_of_values_is_the_one_that_is_kept(language: str) -> None:
+    text = explained("FCB106", language).text
+
+    assert f"{MAX_NODES:,}" in text
+    assert str(CHARS_PER_NODE) in text
