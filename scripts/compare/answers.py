@@ -76,7 +76,8 @@ def fcbox_answer(project: Path) -> Answer:
     resources, codes = _resolved(project)
     if not resources:
         return {"error": " ".join(codes)}
-    return normal({"resources": resources}, project.parent)
+    answer: Answer = normal({"resources": resources}, project.parent)
+    return answer
 
 
 def _resolved(project: Path) -> tuple[dict[str, object], list[str]]:

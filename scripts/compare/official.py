@@ -24,7 +24,7 @@ NPM_TIMEOUT_S = 300
 
 
 class Missing(Exception):
-    """Node or the package is not there."""
+    """Node or the package is not there, and cannot be had."""
 
 
 def find_node() -> str:
@@ -56,7 +56,10 @@ def _npm_roots() -> Iterator[str]:
 def _install(directory: Path) -> Path:
     options = ["--ignore-scripts", "--no-audit", "--no-fund", "--no-save", "--loglevel=error"]
     argv = ["npm", "install", "--prefix", str(directory), *options, f"{PACKAGE}@{VERSION}"]
-    subprocess.run(argv, stdout=sys.stderr, timeout=NPM_TIMEOUT_S, check=True)
+    try:
+        subprocess.run(argv, stdout=sys.stderr, timeout=NPM_TIMEOUT_S, check=True)
+    except (OSError, subprocess.SubprocessError) as exc:  # no registry, or one that is slow
+        raise Missing(f"{PACKAGE} could not be installed: {exc}") from exc
     return directory
 
 

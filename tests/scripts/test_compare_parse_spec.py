@@ -85,6 +85,21 @@ def test_without_node(tmp_path: Path) -> None:
     assert done.stderr.startswith("not compared: there is no `node` on the PATH\n\nhint: npm ")
 
 
+def test_without_a_registry(tmp_path: Path) -> None:
+    """Node is there, but npm has nowhere to install from: told like any other lack."""
+    for name, answer in (("node", "exit 1"), ("npm", '[ "$1" = root ] && echo / || exit 7')):
+        program = tmp_path / name
+        program.write_text(f"#!/bin/sh\n{answer}\n")
+        program.chmod(0o755)
+
+    done = script(PATH=str(tmp_path), CI="true")
+
+    assert (done.returncode, done.stdout) == (3, "")
+    assert "not compared: @serverless-devs/parse-spec could not be installed: " in done.stderr
+    assert "exit status 7" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_without_the_package(tmp_path: Path) -> None:
     node = tmp_path / "node"
     node.write_text("#!/bin/sh\nexit 1\n")
