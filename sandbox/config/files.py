@@ -21,6 +21,7 @@ PUBLISH_NAME = "publish.yaml"
 SUFFIX = "${default-suffix}"
 """In a default of publish.yaml: `s init` puts four random letters there."""
 LOCAL_SUFFIX = "local"
+INIT = "s init"
 OWN_DEFAULTS = {"access": "default"}
 """What `s init` knows by itself: the alias of the credentials."""
 
@@ -56,7 +57,8 @@ class Files:
         self._cwd = cwd
         self._inputs = inputs
         self._findings = findings
-        self._publish = ""
+        self._given_by = INIT
+        """Whose defaults fill placeholders: what is named to the user."""
         self.values = Values(given, self._defaults)
 
     def shown(self, path: str) -> str:
@@ -82,7 +84,7 @@ class Files:
         taken = self.values.taken
         if taken:
             pairs = listed([f"{name}={value}" for name, value in taken.items()])
-            self._findings.add("FCB121", None, file=self.shown(self._publish), values=pairs)
+            self._findings.add("FCB121", None, file=self._given_by, values=pairs)
         for name in self.values.given:
             if name not in self.values.asked:
                 advice = near(name, sorted(self.values.asked))
@@ -91,17 +93,21 @@ class Files:
     # --- the defaults of a template -------------------------------------------------------------
 
     def _defaults(self) -> dict[str, str]:
-        """The defaults in publish.yaml: beside the file, or above its `src`."""
-        self._publish = self.beside(PUBLISH_NAME)
-        if os.path.basename(self.directory) == "src" and not self._inputs.is_file(self._publish):
-            self._publish = self.beside(f"../{PUBLISH_NAME}")
-        data = self._inputs.read(self._publish, MAX_FILE_BYTES)
-        tree = parse(data, self.shown(self._publish), self._findings) if data else None
+        """Those of `s init`, and of publish.yaml: beside the file, or above its `src`."""
+        path = self.beside(PUBLISH_NAME)
+        if os.path.basename(self.directory) == "src" and not self._inputs.is_file(path):
+            path = self.beside(f"../{PUBLISH_NAME}")
+        data = self._inputs.read(path, MAX_FILE_BYTES)
+        tree = parse(data, self.shown(path), self._findings) if data else None
+        if tree:
+            self._given_by = self.shown(path)
         properties = child(child(tree, "Parameters"), "properties")
         entries = properties.value if properties and isinstance(properties.value, dict) else {}
         found = {name: _default(entry.node) for name, entry in entries.items()}
-        own = OWN_DEFAULTS if tree else {}
-        return {**own, **{name: value for name, value in found.items() if value is not None}}
+        return {
+            **OWN_DEFAULTS,
+            **{name: value for name, value in found.items() if value is not None},
+        }
 
 
 def _default(parameter: Node) -> str | None:

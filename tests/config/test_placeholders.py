@@ -91,6 +91,16 @@ def test_access_is_known_as_to_the_official_tool(project: Project) -> None:
     assert "access=default" in config.diagnostics[0].message
 
 
+def test_access_is_known_without_a_publish_yaml(project: Project) -> None:
+    """Nobody is sent to a file that is not there."""
+    config = project.load(TEMPLATE + "access: {{ access }}\n", values=ALL)
+
+    (note,) = config.diagnostics
+    assert config.ok
+    assert note.code == "FCB121"
+    assert note.message.endswith("the defaults of s init: access=default")
+
+
 def test_positions_are_those_of_the_text_as_it_was_written(project: Project) -> None:
     """A long value before and in the line of a mistake moves nothing."""
     text = TEMPLATE + "      memorySize: {{ n }} \n      cpu: [{{ n }}, {{ n }}, oops: 1]\n"
