@@ -199,7 +199,8 @@ class _Loading:
         try:
             found = find_interpreter(runtime, explicit, self._environ, self._inputs)
         except InterpreterMissingError as missing:
-            self.findings.add("FCB505", None if explicit else at, problem=missing.problem)
+            box = None if self._choice.python else child(self._box_node, "python")
+            self.findings.add("FCB505", box if explicit else at, problem=missing.problem)
             return None
         if found.warning:
             self.findings.add("FCB504", at, problem=found.warning)
@@ -212,7 +213,8 @@ def _is_literal(node: Node) -> bool:
 
 def _from_directory(python: str | None, directory: str) -> str | None:
     """A path in the file is relative to the file; a bare name is looked up on PATH."""
-    return os.path.join(directory, python) if python and "/" in python else python
+    is_path = python is not None and "/" in python
+    return os.path.normpath(os.path.join(directory, python)) if python and is_path else python
 
 
 def _code_directories(root: Node, directory: str) -> list[str]:

@@ -1,32 +1,22 @@
 """What a configuration comes to, value by value, and where each of them was written.
 
 `written` is the files merged, with the expressions as they stand there; `effective` has them
-replaced, and the defaults of what nothing was written for. Secrets are masked by the name of
-their key, before anything is made into text.
+replaced, and the defaults of what nothing was written for. Secrets are masked before anything is
+made into text.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from sandbox.config.compile import Loaded
 from sandbox.config.project import Project
 from sandbox.config.props.models import Box, Model, Props, known_keys
+from sandbox.config.secrets import MASK, Masking
 from sandbox.config.text.source import Entry, Node, Source, Span, Value, child, weighed
 
-__all__ = ["MASK", "Origin", "effective", "origins", "written"]
-
-MASK = "******"
-
-_SECRET = re.compile(
-    r"secret|passw(or)?d|passphrase|pwd|token|credential|(access|private|api|encryption|signing)"
-    r"[_-]?key|authorization",
-    re.IGNORECASE,
-)
-_PURE_REFERENCE = re.compile(r"\$\{[\w.-]+\}|\$\{env\(\s*['\"]?\w+['\"]?\s*\)\}")
-"""Names where a secret is to be found, and holds none itself."""
+__all__ = ["Origin", "effective", "origins", "written"]
 
 _NOWHERE = Span(Source("", ""), 0, 0)
 """Where defaults stand."""
@@ -56,7 +46,8 @@ def written(loaded: Loaded, names: Sequence[str] = ()) -> Node:
     assert project is not None
     entries = {key: Entry(entry.key, project.written(key))
                for key, entry in _chosen(loaded, project, names)}  # fmt: skip
-    return _masked(_document(project, entries, child(project.root, "fcbox")), is_written=True)
+    tree = _document(entries, child(project.root, "fcbox"))
+    return Masking(_known(project, tree), is_written=True).masked(tree)
 
 
 def effective(loaded: Loaded, names: Sequence[str] = ()) -> Node:
@@ -69,7 +60,13 @@ def effective(loaded: Loaded, names: Sequence[str] = ()) -> Node:
         node = project.resolved(key) or _plain({})
         entries[key] = Entry(entry.key, _with_props(node) if key in functions else node)
     box = _with_defaults(project.common("fcbox") or _plain({}), Box)
-    return _masked(_document(project, entries, box), is_written=False)
+    tree = _document(entries, box)
+    return Masking(_known(project, tree), is_written=False).masked(tree)
+
+
+def _known(project: Project, tree: Node) -> list[Node]:
+    """Where secrets are learned from: what is shown, and the variables that it may come from."""
+    return [node for node in (tree, project.common("vars")) if node is not None]
 
 
 def _chosen(loaded: Loaded, project: Project, names: Sequence[str]) -> Iterator[tuple[str, Entry]]:
@@ -79,7 +76,7 @@ def _chosen(loaded: Loaded, project: Project, names: Sequence[str]) -> Iterator[
             yield key, entry
 
 
-def _document(project: Project, resources: dict[str, Entry], box: Node | None) -> Node:
+def _document(resources: dict[str, Entry], box: Node | None) -> Node:
     entries = {"resources": Entry(_NOWHERE, _plain(resources))}
     if box is not None:
         entries["fcbox"] = Entry(_NOWHERE, box)
@@ -107,27 +104,6 @@ def _with_defaults(node: Node, model: type[Model]) -> Node:
     return node._replace(value=entries)
 
 
-# --- secrets --------------------------------------------------------------------------------------
-
-
-def _masked(node: Node, is_written: bool, is_secret: bool = False) -> Node:
-    value = node.value
-    if isinstance(value, dict):
-        entries = {
-            key: entry._replace(
-                node=_masked(entry.node, is_written, is_secret or bool(_SECRET.search(key)))
-            )
-            for key, entry in value.items()
-        }
-        return node._replace(value=entries)
-    if isinstance(value, tuple):
-        return node._replace(value=tuple(_masked(each, is_written, is_secret) for each in value))
-    is_reference = is_written and isinstance(value, str) and _PURE_REFERENCE.fullmatch(value)
-    if not is_secret or value is None or is_reference:
-        return node
-    return node._replace(value=MASK)
-
-
 # --- origins --------------------------------------------------------------------------------------
 
 
@@ -146,5 +122,6 @@ def origins(node: Node, path: Path = ()) -> Iterator[tuple[Path, Origin]]:
 
 def _origin(node: Node) -> Origin:
     text = node.span.text.strip("'\"") if node.span is not _NOWHERE else ""
-    is_shown = "${" in text and "\n" not in text and node.value not in (MASK, text)
+    is_masked = isinstance(node.value, str) and MASK in node.value
+    is_shown = "${" in text and "\n" not in text and node.value != text and not is_masked
     return Origin(node.span, text if is_shown else "", node.origin)

@@ -49,12 +49,13 @@ def find_environment(
     if tree is None:
         return None
     known: dict[str, Node] = {}
-    for each in _listed(child(tree, "environments")):
+    listed = child(tree, "environments")
+    for each in _listed(listed):
         label = child(each, "name")
         if label and isinstance(label.value, str | int | float):
             known.setdefault(js_text(label.value), each)
     if name not in known:
-        findings.add("FCB362", None, name=name, file=files.shown(path), advice=near(name, known))
+        findings.add("FCB362", listed, name=name, file=files.shown(path), advice=near(name, known))
     return known.get(name)
 
 

@@ -39,6 +39,11 @@ def _of_status(status: os.stat_result, kind: str) -> list[int]:
     return [status.st_size, status.st_mtime_ns, status.st_ino]
 
 
+def _open_at_once(path: str, flags: int) -> int:
+    # Not all that says it is a regular file is one: /proc/kmsg waits for the kernel's next line.
+    return os.open(path, flags | os.O_NONBLOCK | os.O_NOCTTY)
+
+
 class Inputs:
     """Looks at files and remembers each of them as it was at the first look."""
 
@@ -88,7 +93,7 @@ class Inputs:
         if status is None or not stat.S_ISREG(status.st_mode):
             return None
         try:
-            with open(path, "rb") as file:
+            with open(path, "rb", opener=_open_at_once) as file:
                 data = file.read(limit_bytes + 1)
         except OSError:
             return None

@@ -82,6 +82,8 @@ def _template(resource: Node, templates: Node | None, findings: Findings) -> Nod
         return None
     name = child(extend, "name")
     known = templates.value if templates and isinstance(templates.value, dict) else {}
+    if not isinstance(extend.value, dict):
+        return None  # reported with the resource
     if name is None or not isinstance(name.value, str) or name.value not in known:
         wanted = str(name.value) if name else ""
         findings.add("FCB321", name or extend, name=wanted, advice=near(wanted, known))

@@ -19,6 +19,9 @@ TOP_LEVEL_KEYS = (
     "edition", "name", "access", "vars", "resources", "template", "extend", "env", "flow",
     "actions", "fcbox",
 )  # fmt: skip
+MAPS = ("vars", "template", "fcbox", "flow", "actions")
+RESOURCE_KEYS = ("component", "props", "extend", "actions", "access")
+EXTEND_KEYS = ("name", "ignore")
 MAX_COMMANDS_SHOWN = 3
 FUNCTION_PROPS = ("functionName", "runtime", "handler")
 """What makes a function of a resource whose component is not known."""
@@ -45,16 +48,24 @@ def report_top_level(root: Node, findings: Findings) -> None:
         findings.add("FCB300", root)
         return
     _report_edition(root, findings)
-    for key, entry in root.value.items():
-        if key not in TOP_LEVEL_KEYS and findings.is_slip(key, TOP_LEVEL_KEYS):
-            findings.add("FCB306", entry.key, key=key, advice=near(key, TOP_LEVEL_KEYS))
+    _report_slips(root, TOP_LEVEL_KEYS, findings)
+    for key in MAPS:
+        _is_map(key, child(root, key), findings)
     resources = child(root, "resources")
     if resources is None and child(root, "services") is not None:
         findings.add("FCB364", root.value["services"].key)
     elif resources is None or not isinstance(resources.value, dict):
-        at = resources or root
-        findings.add("FCB303", at, key="resources", expected=phrase("a map of resources"))
+        at = root.value["resources"].key if "resources" in root.value else root
+        findings.add("FCB303", resources or at, key="resources",
+                     expected=phrase("a map of resources"))  # fmt: skip
     _report_hooks(root, findings)
+
+
+def _report_slips(node: Node | None, known: Sequence[str], findings: Findings) -> None:
+    """Other keys may stand here, but not what looks like one of these."""
+    for key, entry in node.value.items() if node and isinstance(node.value, dict) else ():
+        if key not in known and findings.is_slip(key, known):
+            findings.add("FCB306", entry.key, key=key, advice=near(key, known))
 
 
 def _report_edition(root: Node, findings: Findings) -> None:
@@ -146,8 +157,13 @@ def _candidates(project: Project, findings: Findings) -> Iterator[_Candidate]:
 
 
 def _are_maps(key: str, resource: Node, findings: Findings) -> bool:
-    is_map = _is_map(f"resources.{key}", resource, findings)
-    return is_map and _is_map("props", child(resource, "props"), findings)
+    if not _is_map(f"resources.{key}", resource, findings):
+        return False
+    extend = child(resource, "extend")
+    _report_slips(resource, RESOURCE_KEYS, findings)
+    _report_slips(extend, EXTEND_KEYS, findings)
+    _is_map("extend", extend, findings)
+    return _is_map("props", child(resource, "props"), findings)
 
 
 def _is_map(key: str, node: Node | None, findings: Findings) -> bool:
@@ -218,6 +234,10 @@ def _runs_here(candidate: _Candidate, select: Sequence[str], findings: Findings)
                      advice=phrase("for example runtime: python3.10"))  # fmt: skip
         return True  # so that all else that is wrong with it is found as well
     if not isinstance(runtime.value, str) or runtime.value in RUNTIMES:
+        return True
+    if "${" in runtime.value:
+        advice = phrase("it is known only after a deployment, and fcbox needs it now")
+        findings.add("FCB201", runtime, what=runtime.value, advice=advice)
         return True
     name = next((each for each in select if each in candidate.names()), "")
     advice = phrase("runtimes that run here: {names}", names=", ".join(RUNTIMES))

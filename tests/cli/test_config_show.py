@@ -125,6 +125,24 @@ def test_no_secret_is_shown(folder: Path, arguments: tuple[str, ...]) -> None:
     assert text.count("******") >= 2
 
 
+def test_a_secret_is_masked_wherever_it_turns_up(folder: Path) -> None:
+    more = """\
+        COPY: ${vars.db.password}
+        LINK: mysql://user:${vars.db.password}@host/db
+        OTHER_LINK: mysql://user:hidden@host/db
+        DB_PASS: abc
+        PASSAGE: kept
+"""
+    (folder / "s.yaml").write_text(
+        CONFIG.replace("        OTHER_TOKEN: ${env('FCBOX_NO')}\n", more)
+    )
+
+    for arguments in ((), ("--resolved",), ("--json",), ("--json", "--resolved")):
+        text = show(folder, *arguments).out.decode()
+        assert [each for each in (*SECRETS, "hidden") if each in text] == []
+        assert "kept" in text
+
+
 def test_where_a_secret_is_to_be_found_is_no_secret(folder: Path) -> None:
     (folder / "s.yaml").write_text(CONFIG)
 

@@ -86,7 +86,7 @@ class Project:
         self.directory = directory
         self.environ: dict[str, str] = {}
         self.write("index.py", HANDLER)
-        self.python = self.write("bin/python3.10", "#!/bin/sh\n")
+        self.python: Path | None = self.write("bin/python3.10", "#!/bin/sh\n")
         self.python.chmod(0o755)
 
     def write(self, name: str, text: str) -> Path:
@@ -108,7 +108,7 @@ class Project:
             cwd=str(self.directory),
             environ=self.environ,
             select=select,
-            python=str(self.python),
+            python=str(self.python) if self.python else None,
             env=env,
             values=values,
         )

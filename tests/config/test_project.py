@@ -278,6 +278,43 @@ environments:
     )  # fmt: skip
 
 
+# --- slips and types ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "says"),
+    [
+        (MAIN.replace("    props", "    Extend: {name: t}\n    props"), "FCB306", "'Extend'"),
+        (MAIN.replace("    props", "    extend: {name: t, ignor: [x]}\n    props"), "FCB306",
+         "'ignor'"),
+        (MAIN.replace("    props", "    extend: t\n    props"), "FCB312", "extend is 't'"),
+        (MAIN + "vars: 5\n", "FCB312", "vars is 5"),
+        (MAIN + "flow: [a]\n", "FCB312", "flow is a list"),
+        (MAIN + "fcbox: 9\n", "FCB312", "fcbox is 9"),
+        (MAIN.replace("python3.10", "${resources.b.output.t}"), "FCB201", "output.t} not found"),
+        (MAIN + "      initializer: index.no\n"
+         "      instanceLifecycleConfig: {initializer: {handler: index.handler}}\n",
+         "FCB314", "initializer beside instanceLifecycleConfig.initializer"),
+    ],
+)  # fmt: skip
+def test_slips_and_types(project: Project, text: str, code: str, says: str) -> None:
+    found = project.load("template: {t: {}}\n" + text).diagnostics
+
+    assert any(each.code == code and says in each.message for each in found), found
+
+
+def test_places_of_findings(project: Project) -> None:
+    python = project.load(MAIN + "fcbox: {python: ./no/../nope}\n")
+    empty = project.load("edition: 3.0.0\nresources:\n")
+
+    project.python = None
+    (finding,) = project.load(MAIN + "fcbox: {python: ./no/../nope}\n").diagnostics
+    assert (finding.code, finding.line, finding.column) == ("FCB505", 10, 17)
+    assert f"{project.directory}/nope" in finding.message
+    assert python.ok
+    assert [(each.code, each.line) for each in empty.diagnostics] == [("FCB303", 2)]
+
+
 # --- what is no map -----------------------------------------------------------------------------
 
 

@@ -7,6 +7,10 @@ __all__ = ["PHRASES"]
 _PARTS = {
     # --- findings
     "did you mean {names}?": "是不是 {names}？",
+    "it is known only after a deployment, and fcbox needs it now":
+        "部署后才能得到这个值，而 fcbox 现在就需要它",
+    "{key} beside instanceLifecycleConfig.initializer":
+        "{key}（已有 instanceLifecycleConfig.initializer）",
     "{first} or {rest}": "{first} 或 {rest}",
     "there is {names}": "可用的有 {names}",
     "none of the {count} known names is like it": "已知的 {count} 个名称中没有相近的",
@@ -122,7 +126,8 @@ _YAML = {
     "put the text in quotes": "请给文本加上引号",
     "the parser says: {problem}": "解析器提示：{problem}",
     # --- keys and colons
-    "a key of more than {limit} characters": "键的长度超过 {limit} 个字符",
+    "this key is too long: a key may have at most {limit} characters":
+        "键太长：最多 {limit} 个字符",
     "put a long text behind its key": "较长的文本应作为值，写在键的后面",
     "write the quotes as \" or '": "请改用半角引号 \" 或 '",
     "a second ': ' in one line": "一行中出现了第二个冒号加空格",
@@ -176,8 +181,13 @@ _YAML = {
     "{opening} is opened here and never closed": "此处的 {opening} 没有闭合",
     "write {closing} behind the last item, or put the text in quotes":
         "请在最后一项后面加上 {closing}，或给文本加上引号",
+    "${{...}} needs quotes inside brackets and braces": "在方括号和花括号中，${{...}} 需要加引号",
+    "put the whole text in quotes": "请给整个文本加上引号",
+    "write {text}": "请写为 {text}",
     "a comma is missing": "缺少逗号",
     "inside brackets a comma stands between two items": "括号中的各项之间要用逗号分隔",
+    "{text} is half a character": "{text} 不是完整的字符",
+    "write the character itself instead of its code": "请直接写出该字符，不要使用编码",
     "{text} is no escape that YAML knows": "{text} 不是 YAML 的转义序列",
     "write the text in single quotes, where a backslash is an ordinary character, or write \\\\":
         "请改用单引号（其中反斜杠是普通字符），或写成 \\\\",

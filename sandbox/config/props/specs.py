@@ -187,9 +187,14 @@ class _Maker:
 
     def _warn_old_key(self, key: str) -> None:
         if child(self._node, key) is not None and isinstance(self._node.value, dict):
+            at = self._node.value[key].key
+            if child(child(self._node, "instanceLifecycleConfig"), "initializer") is not None:
+                what = phrase("{key} beside instanceLifecycleConfig.initializer", key=key)
+                self._findings.add("FCB314", at, key=what)
+                return
             leaf = "handler" if key == "initializer" else "timeout"
             meant = f"instanceLifecycleConfig.initializer.{leaf}"
-            self._findings.add("FCB315", self._node.value[key].key, key=key, meant=meant)
+            self._findings.add("FCB315", at, key=key, meant=meant)
 
     def _pre_stop(self, code: Code | None) -> Callback | None:
         lifecycle = self._props.instance_lifecycle_config
