@@ -364,3 +364,10 @@ def test_an_environment_that_is_not_as_it_should_be(
     )
     assert all(says in each.message for each in config.diagnostics)
     assert [each.name for each in config.specs] == ["hello"]
+
+
+def test_a_file_that_never_ends_its_read_is_not_waited_for(project: Project) -> None:
+    """The kernel's log says it is a regular file; root's read of it waits for the next line."""
+    config = project.load("name: \"${file('/proc/kmsg')}\"\n" + MAIN)
+
+    assert codes(config) == ["FCB207"]
