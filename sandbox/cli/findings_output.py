@@ -11,7 +11,7 @@ from typing import Any
 
 from sandbox.config.messages.diagnostics import Diagnostic, Place
 
-__all__ = ["as_github", "as_json", "shown_file"]
+__all__ = ["as_github", "as_json"]
 
 _GITHUB_WORDS = {"error": "error", "warning": "warning", "note": "notice"}
 
@@ -42,16 +42,16 @@ def _place(place: Diagnostic | Place) -> dict[str, Any]:
     """Lines and columns count from 1, in characters; `endColumn` is behind the last one. All are
     null for what has no place in the text."""
     if not place.line:
-        return {"file": shown_file(place.file), "line": None, "column": None, "endColumn": None}
+        return {"file": _shown(place.file), "line": None, "column": None, "endColumn": None}
     return {
-        "file": shown_file(place.file),
+        "file": _shown(place.file),
         "line": place.line,
         "column": place.column,
         "endColumn": place.column + place.length,
     }
 
 
-def shown_file(file: str) -> str:
+def _shown(file: str) -> str:
     """Relative to the current directory for what is in it."""
     inside = file.startswith(os.path.join(os.getcwd(), ""))
     return os.path.relpath(file) if inside else file
