@@ -16,6 +16,7 @@ import os
 import socket
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 
 from sandbox.cli import exits, talk
 from sandbox.cli.log_output import make_sinks, tell_events, tell_lost_log
@@ -64,6 +65,7 @@ class _Serving:
         launch: Launch | None,
     ) -> None:
         self._launch = launch
+        """Given back by whoever has it: the box, from its first line on."""
         self._listener = listener
         self._specs = specs
         self._settings = settings
@@ -81,8 +83,12 @@ class _Serving:
         try:
             self._box = self._open_box()
         except OSError as exc:
-            if self._launch:
-                self._launch.abandon()
+            return talk.cannot_start(exc)
+        try:
+            self._tell_others()
+        except OSError as exc:
+            self._box.drain(self._drained.set)
+            await self._drained.wait()
             return talk.cannot_start(exc)
         self._box.supervisor.start()
         self._introduce()
@@ -92,22 +98,29 @@ class _Serving:
 
     def _open_box(self) -> Box:
         options = self._options
-        sinks = make_sinks(
-            self._loop, options.log_format, options.log_file, options.is_quiet, os.environ
-        )
-        launch, self._launch = self._launch, None  # the box gives it back, whatever happens
-        box = Box(self._loop, self._specs, self._settings, sinks, os.environ, launch)
+        try:
+            sinks = make_sinks(
+                self._loop, options.log_format, options.log_file, options.is_quiet, os.environ
+            )
+        except BaseException:
+            if self._launch:
+                self._launch.abandon()
+            raise
+        box = Box(self._loop, self._specs, self._settings, sinks, os.environ, self._launch)
         if options.verbosity:
             tell_events(box)
-        box.registration.write(
+        return box
+
+    def _tell_others(self) -> None:
+        config = self._options.config
+        self._box.registration.write(
             {
-                "config": os.path.realpath(options.config) if options.config else "",
+                "config": os.path.realpath(config) if config else "",
                 "port": self._listener.getsockname()[1],
                 "functions": [spec.name for spec in self._specs],
                 "started_s": time.time(),
             }
         )
-        return box
 
     def _introduce(self) -> None:
         if self._box.cleaned:
@@ -157,7 +170,8 @@ class _Serving:
 
     def _stop(self) -> None:
         self._stopping.set()
-        self._box.registration.write({})  # so that no other command comes to a closed door
+        with suppress(OSError):  # of a full disk, which must not keep us from stopping
+            self._box.registration.write({})  # so that no other command comes to a closed door
         self._loop.call_later(talk.PROGRESS_S, self._show_progress)
         self._box.drain(self._drained.set)
 

@@ -20,7 +20,8 @@ __all__ = ["Box"]
 class Box:
     """Takes over a launch, or launches by itself.
 
-    Raises OSError like `Launch`, and for code that cannot be unpacked; the launch is given up then.
+    Raises OSError like `Launch`, and for code that cannot be unpacked. Whatever it raises, Ctrl-C
+    among it, the launch is given up then: the caller has nothing left to give back.
     """
 
     def __init__(
@@ -34,17 +35,31 @@ class Box:
     ) -> None:
         _raise_descriptor_limit()
         launch = launch or Launch((spec.python for spec in specs), environ)
+        try:
+            self._open(loop, specs, settings, sinks, launch)
+        except BaseException:
+            launch.abandon()
+            raise
+
+    def _open(
+        self,
+        loop: Loop,
+        specs: Sequence[FunctionSpec],
+        settings: BoxSettings,
+        sinks: list[Sink],
+        launch: Launch,
+    ) -> None:
         self.registration = launch.registration
-        specs = _unpacked(specs, launch)
         tag, home = self.registration.box_tag, self.registration.home
+        specs = _unpacked(specs, self.registration.code)
+        self.cleaned = leftovers.clean(launch.state)
+        """How many boxes that were killed have been cleaned up after."""
+        self._done: Callable[[], None] | None = None
         self.hub = LogHub(loop, sinks)
         self.supervisor = Supervisor(loop, specs, settings, self.hub, home, tag)
         host = self.supervisor.host
         for python, started in launch.started.items():
             host.adopt(Zygote(loop, python, tag, home, host.ended, started))
-        self.cleaned = leftovers.clean(launch.state)
-        """How many boxes that were killed have been cleaned up after."""
-        self._done: Callable[[], None] | None = None
 
     def drain(self, done: Callable[[], None]) -> None:
         """Ends everything in good order, gives everything back, then calls `done`."""
@@ -57,16 +72,12 @@ class Box:
             self._done()
 
 
-def _unpacked(specs: Sequence[FunctionSpec], launch: Launch) -> Sequence[FunctionSpec]:
+def _unpacked(specs: Sequence[FunctionSpec], directory: str) -> Sequence[FunctionSpec]:
     if not any(spec.code_archive for spec in specs):
         return specs
     from sandbox.engine.archives import unpacked  # few functions need it, and zipfile is slow
 
-    try:
-        return unpacked(specs, launch.registration.code)
-    except OSError:
-        launch.abandon()
-        raise
+    return unpacked(specs, directory)
 
 
 def _raise_descriptor_limit() -> None:

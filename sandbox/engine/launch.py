@@ -44,7 +44,7 @@ class Launch:
         try:
             for python in dict.fromkeys(pythons):
                 self.started[python] = start_zygote(python, tag, home)
-        except OSError:
+        except BaseException:
             self.abandon()
             raise
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -144,6 +145,59 @@ def test_the_command_says_why(tmp_path: Path, arguments: list[str]) -> None:
     assert "error: cannot start: the archive of the code: it is no .zip archive" in done.stderr
     assert "Traceback" not in done.stderr
     assert list((tmp_path / "state" / "runs").iterdir()) == []
+
+
+def test_a_record_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
+    """With a limit for the size of files, that what is unpacked keeps, and the record does not."""
+    write_zip(tmp_path / "a.zip", {"index.py": "def handler(e, c): return 1"})
+    (tmp_path / "s.yaml").write_text(
+        "edition: 3.0.0\nresources:\n  f:\n    component: fc3\n    props:\n"
+        "      functionName: f\n      runtime: python3.10\n      handler: index.handler\n"
+        "      code: ./a.zip\n"
+    )
+    environ = {**os.environ, **environ_of(tmp_path), "PYTHONPATH": str(REPOSITORY)}
+    command = [sys.executable, "-m", "sandbox", "run", str(tmp_path), "--python", PYTHON]
+
+    done = subprocess.run(
+        [*command, "--port", "0"], env=environ, capture_output=True, text=True, timeout=30,
+        check=False, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (64, 64)),
+    )  # fmt: skip
+
+    assert "error: cannot start: File too large" in done.stderr
+    assert done.returncode not in (0, 1)
+    assert list((tmp_path / "state" / "runs").iterdir()) == []
+
+
+INTERRUPTED = """
+import os, sys
+from sandbox import BoxSettings, FunctionSpec
+from sandbox.engine.box import Box
+from sandbox.engine.loop import PollLoop
+
+def hook(event, arguments):
+    if event == "open" and str(arguments[0]).endswith("/code/0/big"):
+        raise KeyboardInterrupt
+
+sys.addaudithook(hook)
+spec = FunctionSpec("f", "index.h", "", sys.executable, code_archive=sys.argv[1])
+try:
+    Box(PollLoop(), [spec], BoxSettings(), [], os.environ)
+except KeyboardInterrupt:
+    print(os.listdir(os.path.join(os.environ["FCBOX_STATE_DIR"], "runs")))
+"""
+"""Ctrl-C in the middle of unpacking."""
+
+
+def test_an_interrupted_start_leaves_nothing(tmp_path: Path) -> None:
+    path = write_zip(tmp_path / "a.zip", {"index.py": "", "big": "x"})
+    environ = {**environ_of(tmp_path), "PYTHONPATH": str(REPOSITORY)}
+
+    done = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED, path], env=environ, capture_output=True, text=True,
+        timeout=30, check=False,
+    )  # fmt: skip
+
+    assert (done.stdout, done.stderr) == ("[]\n", "")
 
 
 BOX = """
