@@ -172,7 +172,8 @@ def test_no_english_is_left_about_yaml(name: str) -> None:
 def test_no_english_is_left_about_the_examples(code: str, tmp_path: Path) -> None:
     example = explained(code).wrong
     assert example is not None
-    own = set(WORDS.findall(example.text + "".join(example.files) + str(tmp_path)))
+    files = (text for pair in example.files.items() for text in pair)
+    own = set(WORDS.findall("\n".join([example.text, *files, str(tmp_path)])))
     for each in findings_of(example, tmp_path, "zh"):
         assert set(english_of(texts(each))) <= own, texts(each)
 

@@ -33,6 +33,8 @@ EQUALS = "a = where a colon is needed"
 COLON = "the full-width ： stands where YAML wants ':'"
 ITEM = "a list item cannot stand here"
 LEFT = "further left than the first one"
+LONG = "k" * 1100
+TOO_LONG = "a key may have at most 1024 characters"
 
 MISTAKES = {
     # --- quotes
@@ -52,6 +54,17 @@ MISTAKES = {
     "full-width quotes": ("a: ＂b＂\n", "FCB133", 1, 4, "YAML knows only"),
     "a key in typographic quotes": ("“a”: b\n", "FCB133", 1, 1, "belong to the text"),
     "typographic quotes and a colon": ("a: “b: c”\n", "FCB131", 1, 4, "write the quotes as"),
+    # --- variables without quotes, and what is too long or half
+    "a variable in braces": ('a: {b: ${env("X")}}\n', "FCB101", 1, 8, "write '${env(\"X\")}'"),
+    "a variable in brackets": ("a: [b, ${vars.x}]\n", "FCB101", 1, 8, 'write "${vars.x}"'),
+    "a variable in a text in brackets": ("a: [b-${c.d}]\n", "FCB101", 1, 7, "whole text in quotes"),
+    "a variable in braces, of two quotes": (
+        "a: {b: ${env('X', \"\")}}\n", "FCB101", 1, 8, "${...} needs quotes inside brackets"),
+    "a variable in a list of many lines": ("a: [\n  ${b.c}\n]\n", "FCB101", 2, 3, "needs quotes"),
+    "half a character": ('a: "\\ud800"\n', "FCB101", 1, 5, "\\ud800 is half a character"),
+    "a long key": (f"a:\n  {LONG}: 1\n", "FCB101", 2, 3, TOO_LONG),
+    "a long key in quotes": (f'a:\n  "{LONG}": 1\n', "FCB101", 2, 3, TOO_LONG),
+    "a long key in braces": (f"a: {{{LONG}: 1}}\n", "FCB101", 1, 5, TOO_LONG),
     # --- colons
     "no colon": ("a: 1\nname\nb: 1\n", "FCB101", 2, 1, NO_COLON),
     "no colon, first in its map": ("a:\n  region cn\n  b: 1\n", "FCB101", 2, 3, NO_COLON),
@@ -72,7 +85,7 @@ MISTAKES = {
     "an equals sign": ("a: 1\nb = 2\nc: 3\n", "FCB101", 2, 3, EQUALS),
     "lines of a .env": ("e:\n  A=1\n  B: 2\n", "FCB101", 2, 4, EQUALS),
     "only lines of a .env": ("e:\n  A=1\n  B=2\n", "FCB134", 2, 4, EQUALS),
-    "a key of 1,100 characters": ("k" * 1100 + ": 1\n", "FCB101", 1, 1, "more than 1024"),
+    "a key of 1,100 characters": (f"{LONG}: 1\n", "FCB101", 1, 1, TOO_LONG),
     # --- indentation
     "a tab": ("a:\n\tb: 1\n", "FCB109", 2, 1, "blanks only"),
     "a tab behind blanks": ("a:\n  b: 1\n  \tc: 2\n", "FCB109", 3, 3, "blanks only"),

@@ -30,6 +30,8 @@ MAX_LINE_CHARS = 4 * MAX_KEY_CHARS
 
 _MARKER = re.compile(r"^(<{7}|>{7})(?= |$)", re.MULTILINE)
 _ENTRY = re.compile(r"(?:- +)*([^\s:#'\"][^:#]*):(?: +|$)(.*)")
+_COLON = re.compile(r":(?=[ \t]|$)")
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
 _FOREIGN_COMMENT = re.compile(r"(?:^|(?<=\s))(//|/\*)", re.MULTILINE)
 
 _CLOSING = {"[": "]", "{": "}"}
@@ -83,11 +85,16 @@ def _second_colon(complaint: Complaint) -> Mistake:
     line = complaint.text[start : complaint.line_end(start)][:MAX_LINE_CHARS]
     entry = _ENTRY.match(line.lstrip(" "))
     if complaint.at - start > MAX_KEY_CHARS:
-        problem = phrase("a key of more than {limit} characters", limit=MAX_KEY_CHARS)
-        return _mistake(start, problem, phrase("put a long text behind its key"), complaint.at)
+        return _long_key(start + complaint.indentation(start), complaint.at)
     if entry is None or complaint.at > start + len(line) - len(line.lstrip(" ")) + entry.end(1):
         return _colon_in_value(complaint, entry)
     return _line_above(complaint, start)
+
+
+def _long_key(start: int, end: int) -> Mistake:
+    problem = phrase("this key is too long: a key may have at most {limit} characters",
+                     limit=MAX_KEY_CHARS)  # fmt: skip
+    return _mistake(start, problem, phrase("put a long text behind its key"), end)
 
 
 def _colon_in_value(complaint: Complaint, entry: re.Match[str] | None) -> Mistake:
@@ -142,6 +149,9 @@ def _no_colon_at(complaint: Complaint, start: int) -> Mistake:
     slip = entry_slip(line)
     if slip:
         return _slipped(slip, start)
+    colon = _COLON.search(line)
+    if colon and colon.start() > MAX_KEY_CHARS:
+        return _long_key(start, start + colon.start())
     problem = phrase("a key and its colon are missing in this line")
     return _mistake(start, problem, phrase("a line of a map has the form `key: value`"),
                     start + len(line))  # fmt: skip
@@ -248,6 +258,9 @@ def _in_brackets(complaint: Complaint) -> Mistake:
     if comment:
         return _mistake(comment.start(), phrase("this is no comment"),
                         phrase("a comment begins with # in YAML"), comment.end())  # fmt: skip
+    slip = _bare_variable(complaint) or _long_key_in_brackets(complaint)
+    if slip:
+        return slip
     closing = _CLOSING.get(opening, "")
     if complaint.char and complaint.char in "]}":
         problem = phrase("{found} closes a {opening}", found=complaint.char, opening=opening)
@@ -255,6 +268,30 @@ def _in_brackets(complaint: Complaint) -> Mistake:
     if complaint.text.find(closing, complaint.at) < 0:
         return _open_bracket(begun, opening)
     return _no_comma(complaint)
+
+
+def _bare_variable(complaint: Complaint) -> Mistake | None:
+    """`[${vars.x}]`: the brace of the expression is one of YAML's there."""
+    start, text = complaint.at - 1, complaint.text
+    if start < 0 or not text.startswith("${", start):
+        return None
+    end = text.find("}", start, complaint.line_end(start)) + 1
+    expression = text[start : end or start + 2]
+    is_alone = end and text[start - 1] in "[{,: \t\n"
+    quote = next((each for each in "\"'" if each not in expression), "")
+    advice = phrase("put the whole text in quotes")
+    if is_alone and quote:
+        advice = phrase("write {text}", text=f"{quote}{expression}{quote}")
+    problem = phrase("${{...}} needs quotes inside brackets and braces")
+    return _mistake(start, problem, advice, start + len(expression))
+
+
+def _long_key_in_brackets(complaint: Complaint) -> Mistake | None:
+    """The colon belongs to no key where the key in front of it is too long for one."""
+    if complaint.char != ":":
+        return None
+    start = 1 + max(complaint.text.rfind(each, complaint.begun, complaint.at) for each in ",[{")
+    return _long_key(start, complaint.at) if complaint.at - start > MAX_KEY_CHARS else None
 
 
 def _open_bracket(start: int, opening: str) -> Mistake:
@@ -277,6 +314,11 @@ def _no_comma(complaint: Complaint) -> Mistake:
 def _escape(complaint: Complaint) -> Mistake:
     start = complaint.text.rfind("\\", 0, complaint.at + 1)
     at = start if start >= 0 else complaint.at
+    half = _SURROGATE.match(complaint.text, at)
+    if half:
+        problem = phrase("{text} is half a character", text=half[0])
+        return _mistake(at, problem, phrase("write the character itself instead of its code"),
+                        half.end())  # fmt: skip
     problem = phrase("{text} is no escape that YAML knows", text=complaint.text[at : at + 2])
     advice = phrase("write the text in single quotes, where a backslash is an ordinary character, "
                     "or write \\\\")  # fmt: skip
