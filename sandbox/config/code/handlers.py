@@ -12,9 +12,12 @@ import ast
 import warnings
 from collections.abc import Iterator
 
+from sandbox.config.code.archives import Archive
 from sandbox.config.code.trees import CodeTree, Fault
+from sandbox.config.inputs import Inputs
 from sandbox.config.messages.findings import near
 from sandbox.config.messages.texts import phrase
+from sandbox.core.archive import MAX_MEMBERS
 
 __all__ = ["Sources", "find_handler", "module_names", "split_handler"]
 
@@ -23,6 +26,10 @@ MAX_SOURCE_BYTES = 1 << 16
 
 MAX_SYNTAX_NODES = 70_000
 """Of all modules of one application: they are looked at one by one."""
+
+MAX_MEMBERS_IN_ALL = 60_000
+"""Of all archives of one application: listing so many takes most of a second. One that is refused
+may have taken as long as the largest."""
 
 BYTES_PER_SYNTAX_NODE = 8
 """So much of ordinary source makes one."""
@@ -70,19 +77,36 @@ def module_names(source: bytes) -> frozenset[str] | None:
 
 
 class Sources:
-    """The modules of one application: each is parsed, and each directory listed, once, whoever
-    asks. After so much that it would take long, nothing is told of a module."""
+    """The code of one application: each archive is opened, each directory listed, and each module
+    parsed once, whoever asks. What would take long in all is refused (archives), or nothing is
+    told of it (modules)."""
 
     def __init__(self) -> None:
         self._known: dict[int, frozenset[str] | None] = {}
         self._left = MAX_SYNTAX_NODES
         self._listed: dict[str, list[str]] = {}
+        self._archives: dict[str, Archive | Fault] = {}
+        self._members_left = MAX_MEMBERS_IN_ALL
 
     def names(self, source: bytes) -> frozenset[str] | None:
         key = hash(source)
         if key not in self._known:
             self._known[key] = self._parsed(source) if self._left > 0 else None
         return self._known[key]
+
+    def archive(self, path: str, inputs: Inputs) -> Archive | Fault:
+        """The archive at `path`, opened and checked once for all functions that name it."""
+        if path not in self._archives:
+            self._archives[path] = self._opened(path, inputs)
+        return self._archives[path]
+
+    def _opened(self, path: str, inputs: Inputs) -> Archive | Fault:
+        if self._members_left <= 0:
+            return Fault("FCB419", {"path": path, "most": MAX_MEMBERS_IN_ALL})
+        archive = Archive.open(path, inputs)
+        size = len(archive.names()) if isinstance(archive, Archive) else MAX_MEMBERS
+        self._members_left -= size
+        return archive
 
     def files(self, code: CodeTree) -> list[str]:
         if code.path not in self._listed:

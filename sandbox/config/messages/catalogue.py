@@ -305,6 +305,10 @@ CATALOGUE: dict[str, Entry] = {
         "accepted are files, directories and symbolic links, stored or deflated",
     ),
     "FCB418": _error("{path} has more than {gb} GB when it is unpacked"),
+    "FCB419": _error(
+        "{path} is not looked at: the archives of this file have more than {most} members",
+        "leave out what does not belong to the code, or name directories",
+    ),
     # --- selection and interpreters
     "FCB501": _error("no function or resource is called '{name}'", "{advice}"),
     "FCB502": _error("'{name}' has the runtime {runtime}, and only Python runs here", "{advice}"),

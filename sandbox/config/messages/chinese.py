@@ -212,6 +212,10 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "{path}：成员 {detail} 的类型无法解压",
         "只接受文件、目录和符号链接，压缩方式为 stored 或 deflate",
     ),
+    "FCB419": (
+        "未检查 {path}：本文件的各个压缩包总共超过 {most} 个成员",
+        "请去掉不属于代码的内容，或改用目录",
+    ),
     "FCB418": ("{path} 解压后超过 {gb} GB", ""),
     # --- selection and interpreters
     "FCB501": ("没有名为 '{name}' 的函数或资源", "{advice}"),

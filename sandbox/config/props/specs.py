@@ -140,7 +140,7 @@ class _Maker:
         if not given.lower().endswith(".zip"):
             self._findings.add("FCB401", at, path=path)
             return None
-        archive = Archive.open(path, self._inputs)
+        archive = self._sources.archive(path, self._inputs)
         if isinstance(archive, Archive):
             return archive
         self._findings.add(archive.code, at, **archive.fields)
