@@ -51,6 +51,9 @@ _ST_RELATIME = 0x1000
 _ST_SAME = 0x2 | 0x4 | 0x8 | 0x400 | 0x800
 """nosuid, nodev, noexec, noatime, nodiratime: as in statvfs(3), so for mount(2)."""
 _CAPABILITY_VERSION_3 = 0x20080522
+_PR_SET_SECUREBITS = 28
+_SECURE_NO_ROOT = 0x1 | 0x2
+"""Programs that root starts get no capabilities for it, and that stays so (capabilities(7))."""
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -130,7 +133,7 @@ def _put(places, kept):
 def _put_in_namespace(places):
     # type: (List[_Place]) -> Dict[str, str]
     """As `_put`. Raises OSError when none of them can be mounted."""
-    has_new_ids = _own_namespace()
+    has_new_user_namespace = _own_namespace()
     try:
         _open_sources(places)
         missing = [place.real for place in places if not os.path.isdir(place.real)]
@@ -141,7 +144,7 @@ def _put_in_namespace(places):
         for place in places:
             for fd in place.opened:
                 os.close(fd)
-        if has_new_ids and os.geteuid() != 0:
+        if has_new_user_namespace:
             _drop_capabilities()
 
 
@@ -185,7 +188,11 @@ def _own_namespace():
     number = errno_in_child(_enter_user_namespace)
     if number:
         raise OSError(number, os.strerror(number), "this machine refuses a user namespace")
-    _enter_user_namespace()
+    try:
+        _enter_user_namespace()
+    except OSError:
+        _drop_capabilities()  # it may have come in before it failed
+        raise
     return True
 
 
@@ -225,10 +232,17 @@ def _write(path, text):
 
 def _drop_capabilities():
     # type: () -> None
-    """What a user namespace gives on top of what the function had."""
+    """What a user namespace gives on top of what the function had, for its programs as well.
+
+    Root has them too: here it may be one that had next to none. A process that cannot give them
+    up ends: nobody's code may run with them.
+    """
     header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION_3, 0)
-    if _libc.capset(header, (ctypes.c_uint32 * 6)()) != 0:
-        raise _error("capset")
+    is_bound = _libc.prctl(_PR_SET_SECUREBITS, _SECURE_NO_ROOT, 0, 0, 0) == 0
+    if not is_bound or _libc.capset(header, (ctypes.c_uint32 * 6)()) != 0:
+        reason = os.strerror(ctypes.get_errno())
+        os.write(2, ("fcbox: cannot give up capabilities: %s\n" % reason).encode("ascii"))
+        os._exit(1)
 
 
 # -- the mounts ----------------------------------------------------------------------------------

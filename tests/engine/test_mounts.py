@@ -508,6 +508,62 @@ def effective_capabilities() -> int:
     return next(int(line.split()[1], 16) for line in lines if line.startswith("CapEff"))
 
 
+POWERS = f"""
+import os, re, subprocess
+def powers(text):
+    return [int(each, 16) for each in re.findall("Cap(?:Prm|Eff|Amb):(.*)", text)]
+def handler(event, context):
+    program = subprocess.check_output(["cat", "/proc/self/status"]).decode()
+    return [os.path.isdir({TARGET!r}), powers(open("/proc/self/status").read()), powers(program)]
+"""
+LESSER_ROOT = ["setpriv", "--bounding-set", "-sys_admin"]
+"""May make no mount namespace without a user namespace."""
+
+NO_CAPSET = """
+import ctypes, errno, os, struct, sys
+number = {"x86_64": 126, "aarch64": 91}[os.uname().machine]
+program = b"".join(struct.pack("HBBI", *line) for line in (
+    (0x20, 0, 0, 0), (0x15, 0, 1, number), (0x06, 0, 0, 0x50000 | errno.EPERM),
+    (0x06, 0, 0, 0x7FFF0000)))
+class Filter(ctypes.Structure):
+    _fields_ = [("length", ctypes.c_ushort), ("program", ctypes.c_char_p)]
+libc = ctypes.CDLL(None, use_errno=True)
+filter = Filter(4, program)
+assert libc.prctl(38, 1, 0, 0, 0) == libc.prctl(22, 2, ctypes.byref(filter)) == 0
+os.execvp(sys.argv[1], sys.argv[1:])
+"""
+"""Has the kernel refuse capset(2), by seccomp(2), then runs a program."""
+
+
+def lesser_root() -> list[str]:
+    """How to run without CAP_SYS_ADMIN; empty for who lacks it anyway."""
+    return LESSER_ROOT if os.geteuid() == 0 and shutil.which("setpriv") else []
+
+
+def powers_of(folder: Path, prefix: list[str]) -> subprocess.CompletedProcess[str]:
+    mount = Mount(TARGET, local(folder, "nas"))
+    return run_box(folder, write_function(folder, POWERS, mounts=(mount,)), prefix)
+
+
+@needs_namespaces
+def test_root_in_a_user_namespace_has_no_powers(tmp_path: Path) -> None:
+    """Neither the function nor a program that it starts, whoever runs it."""
+    done = powers_of(tmp_path, lesser_root())
+
+    assert done.returncode == 0, done.stderr
+    assert json.loads(json.loads(done.stdout)[0]) == [True, [0, 0, 0], [0, 0, 0]]
+
+
+@needs_namespaces
+def test_who_cannot_give_up_powers_ends(tmp_path: Path) -> None:
+    """No code of the user's runs with them, and the mounts are not told as refused."""
+    done = powers_of(tmp_path, [*lesser_root(), sys.executable, "-c", NO_CAPSET])
+
+    assert "fcbox: cannot give up capabilities: Operation not permitted" in done.stderr
+    assert told_lines(done.stderr) == []
+    assert "the instances died" in json.loads(json.loads(done.stdout)[0])["errorMessage"]
+
+
 @needs_namespaces
 def test_a_killed_supervisor_leaves_nothing(folder: Path, somebody: Somebody) -> None:
     """The parent death signal reaches the instance where it has gone; mounts end with it."""
