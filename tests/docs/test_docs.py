@@ -48,9 +48,8 @@ def examples() -> list[object]:
     return found
 
 
-def run_python(*arguments: str, state: Path) -> "subprocess.CompletedProcess[str]":
-    """Python in the root of the checkout, as the examples expect it."""
-    environment = {
+def environment_for(state: Path) -> dict[str, str]:
+    return {
         **os.environ,
         "PYTHONPATH": str(ROOT),
         "FCBOX_STATE_DIR": str(state),
@@ -58,9 +57,13 @@ def run_python(*arguments: str, state: Path) -> "subprocess.CompletedProcess[str
         "COLUMNS": "300",
         "TERM": "dumb",
     }
+
+
+def run_python(*arguments: str, state: Path) -> "subprocess.CompletedProcess[str]":
+    """Python in the root of the checkout, as the examples expect it."""
     return subprocess.run(
         [sys.executable, *arguments],
-        cwd=ROOT, env=environment, capture_output=True, text=True, timeout=50,
+        cwd=ROOT, env=environment_for(state), capture_output=True, text=True, timeout=50,
     )  # fmt: skip
 
 
@@ -122,6 +125,28 @@ def test_session(name: str, tmp_path: Path) -> None:
     assert result.returncode == 0
     assert result.stdout == answer + "\n"
     assert masked(result.stderr) == masked(log)
+
+
+@pytest.mark.parametrize("name", ["README.md", "README.zh.md"])
+@pytest.mark.parametrize(
+    ("command", "memory"), [("fcbox validate", "lots"), ("fcbox config show", "128")]
+)
+def test_configuration_session(name: str, command: str, memory: str, tmp_path: Path) -> None:
+    """What the commands print about the sample function, with and without the mistake."""
+    (shown,) = [each for each in _SESSION.findall(read(name)) if command in each.split("\n")[0]]
+    line, _, output = shown.partition("\n")
+    folder = shutil.copytree(ROOT / "configs/hello", tmp_path / "hello")
+    text = read("configs/hello/s.yaml").replace("memorySize: 128", f"memorySize: {memory}")
+    (folder / "s.yaml").write_text(text, encoding="utf-8")
+    program = f'fcbox() {{ {shlex.quote(sys.executable)} -m sandbox "$@"; }}; {line[2:]}'
+    ran = subprocess.run(
+        ["sh", "-c", program],
+        cwd=folder, env={**environment_for(tmp_path / "state"), "FCBOX_LANG": "en"},
+        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, timeout=50, check=False,
+    )  # fmt: skip
+
+    assert line.startswith("$ ")
+    assert _OTHER_PYTHON.sub("", ran.stdout).rstrip("\n") == output.rstrip("\n")
 
 
 @pytest.mark.parametrize("name", ["README.md", "README.zh.md", "docs/configuration.md"])
