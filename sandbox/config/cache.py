@@ -4,8 +4,9 @@
                                                        "config": {...}}
 
 A record is used when every file that was read or looked for is as it was. It is not written when
-there were errors, and never when the result drew on the environment: what comes from there must
-not reach the disk. Whatever is wrong with a record, it is as if there were none.
+there were errors, and never when the result drew on the environment or on values from the command
+line: what comes from there must not reach the disk. Whatever is wrong with a record, it is as if
+there were none.
 
 This module is all that a start imports on a hit: keep it light.
 """
@@ -17,7 +18,7 @@ from _blake2 import blake2b
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from sandbox.config.inputs import Inputs, fingerprint
+from sandbox.config.inputs import INTERPRETER_VARIABLES, Inputs, fingerprint
 from sandbox.config.messages.diagnostics import Diagnostic, Place
 from sandbox.config.messages.texts import language_of
 from sandbox.config.result import Choice, Config
@@ -29,8 +30,8 @@ __all__ = ["cached_load"]
 MAX_RECORD_BYTES = 1 << 20
 MAX_RECORDS = 64
 
-_INTERPRETER_VARIABLES = ("PATH", "VIRTUAL_ENV", "PYENV_ROOT", "HOME")
-"""As in `interpreters`; a test keeps the two equal (importing it would cost a millisecond)."""
+_SOURCES = ("", "../core")
+"""Where the code stands that decides a result, seen from here."""
 
 
 def cached_load(
@@ -45,19 +46,18 @@ def cached_load(
     values: Mapping[str, str] = {},
 ) -> Config:
     """Like `load`, from the record under `state_dir` when nothing has changed since."""
-    directory = os.path.join(state_dir, "cache")
-    variables = [environ.get(name) for name in _INTERPRETER_VARIABLES]
-    question = [path, cwd, variables, language_of(environ)]
-    asked = [list(select), python, env, sorted(values.items())]
-    record = os.path.join(directory, _key([*question, *asked]) + ".json")
-    config = _read(record)
+    variables = [environ.get(name) for name in INTERPRETER_VARIABLES]
+    key = _key([path, cwd, variables, language_of(environ), list(select), python, env])
+    record = os.path.join(state_dir, "cache", f"{key}.json")
+    config = None if values else _read(record)
     if config is not None:
         return config
     from sandbox.config.compile import load_recorded
 
     choice = Choice(tuple(select), python, env, values)
     loaded = load_recorded(path, cwd=cwd, environ=environ, choice=choice)
-    if loaded.config.ok and loaded.inputs.settled and not loaded.drew_on_environment:
+    is_private = bool(values) or loaded.drew_on_environment
+    if loaded.config.ok and loaded.inputs.settled and not is_private:
         _write(record, loaded.config, loaded.inputs)
     return loaded.config
 
@@ -69,9 +69,10 @@ def _key(question: list[Any]) -> str:
 
 
 def _code_stamp() -> int:
-    """Changes with the source of this package: a checkout keeps its version between commits."""
+    """Changes with the source: a checkout keeps its version between commits."""
+    here = os.path.dirname(__file__)
     try:
-        return max(_stamps(os.path.dirname(__file__)))
+        return max(stamp for each in _SOURCES for stamp in _stamps(os.path.join(here, each)))
     except (OSError, ValueError):
         return 0
 

@@ -8,7 +8,17 @@ import os
 import stat
 import time
 
-__all__ = ["CONTENT", "EXISTENCE", "Fingerprint", "Inputs", "fingerprint"]
+__all__ = [
+    "CONTENT",
+    "EXISTENCE",
+    "INTERPRETER_VARIABLES",
+    "Fingerprint",
+    "Inputs",
+    "fingerprint",
+]
+
+INTERPRETER_VARIABLES = ("PATH", "VIRTUAL_ENV", "PYENV_ROOT", "HOME")
+"""The environment variables that the choice of an interpreter depends on."""
 
 CONTENT = "content"
 """The result depends on what is in the file, or on the names in the directory."""
@@ -94,6 +104,8 @@ class Inputs:
             return None
         try:
             with open(path, "rb", opener=_open_at_once) as file:
+                if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                    return None  # it was exchanged since the look at it
                 data = file.read(limit_bytes + 1)
         except OSError:
             return None

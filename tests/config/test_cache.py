@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -14,10 +15,11 @@ import pytest
 
 from sandbox.config import cache, compile
 from sandbox.config.cache import cached_load
-from sandbox.config.code import interpreters
 from sandbox.config.inputs import SETTLED_NS
 from sandbox.config.result import Config, ConfigMissing
-from tests.config.support import EXAMPLE, EXAMPLE_CODE, Project, with_props
+from tests.config.support import EXAMPLE, EXAMPLE_CODE, HANDLER, Project, with_props
+
+SANDBOX = Path(cache.__file__).parents[1]
 
 
 class Cached:
@@ -130,6 +132,119 @@ def test_each_other_question_is_a_miss(cached: Cached, changes: dict[str, Any]) 
     cached.load(**changes)
 
     assert cached.misses == 2
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_another_language_is_a_miss(cached: Cached, language: str) -> None:
+    """Findings that are kept are in the language that was asked for."""
+    old, new = {"LC_ALL": {"en": "zh_CN", "zh": "en_US"}[language]}, {"FCBOX_LANG": language}
+    cached.project.write(
+        "s.yaml", EXAMPLE.replace("fc3\n", "fc3\n    actions: {pre-deploy: [{run: x}]}\n")
+    )
+    (before,) = cached.load(environ=old).diagnostics
+    (after,) = cached.load(environ={**old, **new}).diagnostics
+
+    assert before.message != after.message
+    assert cached.misses == 2
+
+
+PUBLISH = "Parameters: {properties: {region: {default: #}}}\n"
+ENVIRONMENT = "environments: [{name: prod, overlays: {components: {fc3: {region: #}}}}]\n"
+ONE, TWO = "cn-a", "cn-bb"
+
+SOURCES: dict[str, tuple[dict[str, str], str, dict[str, Any]]] = {
+    "a base file": (
+        {"s.yaml": "extend: base.yaml\n" + with_props("")},
+        "base.yaml = resources: {hello: {props: {region: #}}}", {}),
+    "an environment": ({"s.yaml": with_props("")}, f"env.yaml = {ENVIRONMENT}", {"env": "prod"}),
+    "an environment elsewhere": (
+        {"s.yaml": "env: envs/all.yaml\n" + with_props("")},
+        f"envs/all.yaml = {ENVIRONMENT}", {"env": "prod"}),
+    "defaults": (
+        {"s.yaml": with_props("region: '{{ region }}'")}, f"publish.yaml = {PUBLISH}", {}),
+    "defaults above src": (
+        {"src/s.yaml": with_props("region: '{{ region }}'"), "src/index.py": HANDLER},
+        f"publish.yaml = {PUBLISH}", {"path": "src"}),
+    "a .env file": (
+        {"s.yaml": with_props("region: ${env('TEXT', 'cn-c')}")}, ".env = TEXT=#", {}),
+}  # fmt: skip
+"""Files, one more with the region in it (`name = text`), and the question."""
+
+
+@pytest.mark.parametrize("row", SOURCES)
+def test_what_else_a_configuration_comes_from(cached: Cached, row: str) -> None:
+    """It appears, it changes, it is as it was, it goes: the answer is never an old one."""
+    files, source, question = SOURCES[row]
+    name, _, pattern = source.partition(" = ")
+    (cached.project.directory / "s.yaml").unlink()
+    for each, text in files.items():
+        cached.project.write(each, text)
+
+    def region() -> str:
+        config = cached.load(**question)
+        return config.specs[0].region if config.ok else ""
+
+    before = region()
+    for text in (ONE, TWO, TWO):
+        cached.project.write(name, pattern.replace("#", text))
+        assert region() == text
+    (cached.project.directory / name).unlink()
+    assert region() == before
+
+
+@pytest.mark.parametrize(("top", "env"), [("extend: base.yaml\n", None), ("", "prod")])
+def test_a_hit_with_all_of_them(cached: Cached, top: str, env: str | None) -> None:
+    """Else the test above would pass without a cache."""
+    cached.project.write("s.yaml", top + with_props("region: '{{ region }}'"))
+    cached.project.write("base.yaml", "resources: {hello: {props: {timeout: 7}}}")
+    cached.project.write("publish.yaml", PUBLISH.replace("#", ONE))
+    cached.project.write("env.yaml", ENVIRONMENT.replace("#", ONE))
+
+    first, second = (cached.load(env=env) for _ in range(2))
+
+    assert first.specs == second.specs
+    assert cached.misses == 1
+
+
+def test_a_mount_directory_that_goes_is_a_miss(cached: Cached) -> None:
+    top = "fcbox: {mounts: {/mnt/nas: ./nas}}\n"
+    points = "nasConfig: {mountPoints: [{mountDir: /mnt/nas, serverAddr: a.b:/c}]}"
+    cached.project.write("s.yaml", with_props(points, top=top))
+    nas = cached.project.directory / "nas"
+    nas.mkdir()
+    assert cached.load().ok
+    assert [cached.load().ok, cached.misses] == [True, 1]
+
+    nas.rmdir()
+
+    assert [each.code for each in cached.load().diagnostics] == ["FCB343"]
+
+
+def test_another_environment_is_a_miss(cached: Cached) -> None:
+    """The one that `--env` names, and none."""
+    both = "environments: [{name: a, infraStack: {region: cn-a}}, {name: b}]\n"
+    cached.project.write("env.yaml", both)
+    cached.project.write("s.yaml", with_props("region: cn-c"))
+
+    regions = [cached.load(env=env).specs[0].region for env in ("a", "b", None, "a")]
+
+    assert regions == ["cn-a", "cn-c", "cn-c", "cn-a"]
+    assert cached.misses == 3
+
+
+def test_values_of_the_command_line_do_not_reach_the_disk(cached: Cached) -> None:
+    """Nor does a record that was made without them answer for them."""
+    cached.project.write("publish.yaml", PUBLISH.replace("#", "shown"))
+    cached.project.write("s.yaml", with_props("region: '{{ region }}'"))
+
+    seen = [
+        cached.load(values=values).specs[0].region
+        for values in ({"region": "hunter2"}, {"region": "hunter3"}, {}, {"region": "hunter2"}, {})
+    ]
+
+    assert seen == ["hunter2", "hunter3", "shown", "hunter2", "shown"]
+    assert cached.misses == 4
+    assert [b"hunter" in record.read_bytes() for record in cached.records()] == [False]
 
 
 def test_another_directory_is_a_miss(cached: Cached) -> None:
@@ -302,8 +417,21 @@ def test_old_records_go(cached: Cached, monkeypatch: pytest.MonkeyPatch) -> None
     assert cached.misses == 6
 
 
-def test_the_key_covers_what_interpreters_are_found_by() -> None:
-    assert interpreters.INPUT_VARIABLES == cache._INTERPRETER_VARIABLES
+@pytest.mark.parametrize("room", ["config", "config/code", "core"])
+def test_other_code_is_another_question(tmp_path: Path, room: str) -> None:
+    """A checkout keeps its version between commits; its files tell."""
+    shutil.copytree(SANDBOX, tmp_path / "sandbox", ignore=shutil.ignore_patterns("__pycache__"))
+    command = [sys.executable, "-c", "from sandbox.config.cache import _key; print(_key([]))"]
+
+    def key() -> bytes:
+        return subprocess.check_output(command, cwd=tmp_path, env={})
+
+    before = key()
+    assert key() == before
+    changed_ns = time.time_ns() + 10**9
+    os.utime(tmp_path / "sandbox" / room / "__init__.py", ns=(changed_ns, changed_ns))
+
+    assert key() != before
 
 
 HIT = """

@@ -14,11 +14,10 @@ import sys
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from sandbox.config.inputs import Inputs
+from sandbox.config.inputs import INTERPRETER_VARIABLES, Inputs
 from sandbox.config.messages.texts import Phrase, in_words, phrase
 
 __all__ = [
-    "INPUT_VARIABLES",
     "RUNTIMES",
     "Interpreter",
     "InterpreterMissingError",
@@ -35,9 +34,6 @@ RUNTIMES = {
 OLDEST = (3, 6)
 UNKNOWN = (0, 0)
 MAX_CONFIG_BYTES = 1 << 16
-
-INPUT_VARIABLES = ("PATH", "VIRTUAL_ENV", "PYENV_ROOT", "HOME")
-"""The environment variables that the choice depends on."""
 
 _PROGRAM = re.compile(r"python(\d+)\.(\d+)")
 _PYENV_VERSION = re.compile(r"(\d+)\.(\d+)\.(\d+)")
@@ -100,10 +96,11 @@ def _own_base() -> Interpreter:
 
 class _Search:
     def __init__(self, environ: Mapping[str, str], inputs: Inputs) -> None:
-        self._environ = environ
+        # No others: a kept result would not know that they have changed.
+        self._environ = {name: environ[name] for name in INTERPRETER_VARIABLES if name in environ}
         self._inputs = inputs
-        home = environ.get("HOME", "")
-        self._pyenv = environ.get("PYENV_ROOT") or (f"{home}/.pyenv" if home else "")
+        home = self._environ.get("HOME", "")
+        self._pyenv = self._environ.get("PYENV_ROOT") or (f"{home}/.pyenv" if home else "")
 
     def explicit(self, name: str) -> Interpreter:
         path = name if "/" in name else self._named_on_path(name)
