@@ -15,6 +15,7 @@ In an environment `this` and `that` are the environment itself, `project` is the
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from sandbox.config.expressions.functions import Surroundings
 from sandbox.config.expressions.variables import Budget, Variables
@@ -42,7 +43,8 @@ def find_environment(
     a finding, when there is none."""
     given = named.value if named else DEFAULT_FILE
     if not isinstance(given, str):
-        findings.add("FCB303", named, key="env", expected=phrase("a path"))
+        findings.add("FCB303", named, key="env", expected=phrase("a path"),
+                     advice=phrase("for example env: env.yaml"))  # fmt: skip
         return None
     path = files.beside(given)
     tree = files.tree(path, named)
@@ -78,14 +80,16 @@ class Overlays:
         self._environment = self._well_formed(environment)
         # Without `source` it comes to the same for every resource.
         has_source = _SOURCE.search(environment.span.source.text) is not None
-        self._alike = None if has_source else self._resolved(self._environment)
+        self._alike = None if has_source else self._resolved(_part(self._environment))
 
     def over(self, resource: Node, name: str, component: str) -> Node:
         """The resource with the overlays of its component, of itself, and the region."""
         props = child(resource, "props") or Node({}, resource.span)
-        own = _for_one(self._environment, name, component)
-        resolved = self._alike or self._resolved(own, props)
-        return with_overlay(resource, name, component, without_nulls(resolved))
+        own = self._alike
+        if own is None:
+            only = {"resources": name, "components": component}
+            own = self._resolved(_part(self._environment, only), props)
+        return with_overlay(resource, name, component, own)
 
     def report_strangers(self, resources: set[str], components: set[str]) -> None:
         """Tells of overlays for what the file does not have."""
@@ -98,18 +102,19 @@ class Overlays:
                     advice = near(name, sorted(known))
                     self._around.findings.add("FCB368", entry.key, name=name, advice=advice)
 
-    def _resolved(self, environment: Node, source: Node | None = None) -> Node:
-        at, named = environment.span, environment
+    def _resolved(self, part: Node, source: Node | None = None) -> Node:
+        """A part of the environment, resolved and without nulls."""
+        at, named = self._environment.span, self._environment
         entries = {}
         if self._project is not None:
-            named = with_entry(environment, "project", self._project)
+            named = with_entry(named, "project", self._project)
             entries["project"] = Entry(at, self._project)
         entries |= {name: Entry(at, named) for name in ("this", "that")}
         if source is not None:
             entries["source"] = Entry(at, source)
         root = Node(entries, at)
         variables = Variables(root, self._around, tuple(entries), budget=self._budget)
-        return variables.resolve(environment)
+        return without_nulls(variables.resolve(part))
 
     # --- form -------------------------------------------------------------------------------------
 
@@ -142,13 +147,19 @@ class Overlays:
         return with_entry(node, key, Node(None, found.span))
 
 
-def _for_one(environment: Node, resource: str, component: str) -> Node:
-    """The environment without the overlays of other resources: they have other sources."""
+def _part(environment: Node, only: Mapping[str, str] | None = None) -> Node:
+    """What the environment lays over resources. `only` names one overlay of each kind: those of
+    other resources have other sources."""
+    found: dict[str, Entry] = {}
+    for key in ("infraStack", "overlays"):
+        node = child(environment, key)
+        if node is not None:
+            found[key] = Entry(node.span, node)
     overlays = child(environment, "overlays")
-    for kind, name in (("resources", resource), ("components", component)):
-        every = child(overlays, kind)
-        if overlays is None or every is None or not isinstance(every.value, dict):
-            continue
-        own = {key: entry for key, entry in every.value.items() if key == name}
-        overlays = with_entry(overlays, kind, weighed(own, every.span))
-    return with_entry(environment, "overlays", overlays) if overlays else environment
+    for kind, name in only.items() if only and overlays else ():
+        own = child(child(overlays, kind), name)
+        entries = {name: Entry(own.span, own)} if own else {}
+        overlays = overlays and with_entry(overlays, kind, weighed(entries, overlays.span))
+    if overlays is not None:
+        found["overlays"] = Entry(overlays.span, overlays)
+    return weighed(found, environment.span)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from sandbox.config.text.source import Node
+from sandbox.config.text.source import Node, Span
 
 __all__ = ["MASK", "Masking"]
 
@@ -18,12 +18,14 @@ MASK = "******"
 MIN_SECRET_CHARS = 4
 """A shorter text is found in too many others; it is masked in its own place only."""
 MAX_SECRETS = 200
+MAX_EXPRESSION_CHARS = 1000
 
 _KEY = re.compile(
     r"secret|passw(or)?d|passphrase|token|credential|authorization"
-    r"|(access|private|api|encryption|signing)[_-]?key|(^|[_-])(pass|pwd|pw|ak|sk|auth)($|[_-])",
+    r"|(access|private|api|encryption|signing)[_-]?key|(^|[_-])(pass|pwd|pw|ak|sk|auth|key|cookie|dsn)($|[_-])",
     re.IGNORECASE,
 )
+_WORD = re.compile(r"\w+")
 _IN_URL = re.compile(r"(://[^/\s:@]{0,256}:)[^/\s@]{1,256}(?=@)")
 _PURE_REFERENCE = re.compile(r"\$\{[\w.-]+\}|\$\{env\(\s*['\"]?\w+['\"]?\s*\)\}")
 
@@ -47,7 +49,7 @@ class Masking:
             return node._replace(value=entries)
         if isinstance(value, tuple):
             return node._replace(value=tuple(self.masked(each, is_secret) for each in value))
-        if is_secret and value is not None:
+        if value is not None and (is_secret or _names_secret(node.span)):
             return node if self._is_reference(value) else node._replace(value=MASK)
         return node._replace(value=self.text(value)) if isinstance(value, str) else node
 
@@ -58,6 +60,12 @@ class Masking:
     def _is_reference(self, value: object) -> bool:
         is_text = self._is_written and isinstance(value, str)
         return is_text and _PURE_REFERENCE.fullmatch(str(value)) is not None
+
+
+def _names_secret(at: Span) -> bool:
+    """Whether the value came out of an expression that sounds like one: `${env('API_TOKEN')}`."""
+    text = at.text if at.end - at.start <= MAX_EXPRESSION_CHARS else ""
+    return "${" in text and any(map(_sounds, _WORD.findall(text)))
 
 
 def _sounds(key: str) -> bool:

@@ -9,7 +9,10 @@ syntax the running one does not know.
 from __future__ import annotations
 
 import ast
+import io
+import tokenize
 import warnings
+from _blake2 import blake2b
 from collections.abc import Iterator
 
 from sandbox.config.code.archives import Archive
@@ -27,12 +30,22 @@ MAX_SOURCE_BYTES = 1 << 16
 MAX_SYNTAX_NODES = 70_000
 """Of all modules of one application: they are looked at one by one."""
 
+MAX_TREES_LISTED = 20
+"""Code directories and archives that names are suggested from."""
+
 MAX_MEMBERS_IN_ALL = 60_000
 """Of all archives of one application: listing so many takes most of a second. One that is refused
 may have taken as long as the largest."""
 
 BYTES_PER_SYNTAX_NODE = 8
 """So much of ordinary source makes one."""
+
+ENCODINGS = frozenset((
+    "utf-8", "utf-8-sig", "ascii", "us-ascii", "iso-8859-1", "cp1252", "windows-1252",
+    "gbk", "cp936", "gb2312", "gb18030", "big5",
+))  # fmt: skip
+"""What a module's first lines may name. Any codec would do for Python, and some are no encodings,
+or take their time (punycode)."""
 
 _DYNAMIC_NAMES = {
     "exec", "eval", "globals", "locals", "vars", "setattr", "__import__", "import_module",
@@ -82,14 +95,14 @@ class Sources:
     told of it (modules)."""
 
     def __init__(self) -> None:
-        self._known: dict[int, frozenset[str] | None] = {}
+        self._known: dict[bytes, frozenset[str] | None] = {}
         self._left = MAX_SYNTAX_NODES
         self._listed: dict[str, list[str]] = {}
         self._archives: dict[str, Archive | Fault] = {}
         self._members_left = MAX_MEMBERS_IN_ALL
 
     def names(self, source: bytes) -> frozenset[str] | None:
-        key = hash(source)
+        key = blake2b(source).digest()
         if key not in self._known:
             self._known[key] = self._parsed(source) if self._left > 0 else None
         return self._known[key]
@@ -110,7 +123,8 @@ class Sources:
 
     def files(self, code: CodeTree) -> list[str]:
         if code.path not in self._listed:
-            self._listed[code.path] = code.python_files()
+            is_listed = len(self._listed) < MAX_TREES_LISTED
+            self._listed[code.path] = code.python_files() if is_listed else []
         return self._listed[code.path]
 
     def _parsed(self, source: bytes) -> frozenset[str] | None:
@@ -127,6 +141,9 @@ def _syntax_nodes(source: bytes) -> list[ast.AST]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about the user's escapes; not ours to print
+            encoding, _ = tokenize.detect_encoding(io.BytesIO(source).readline)
+            if encoding not in ENCODINGS:
+                return []
             return list(ast.walk(ast.parse(source)))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return []

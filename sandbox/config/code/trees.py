@@ -4,7 +4,7 @@ packed."""
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import NamedTuple, Protocol
 
@@ -13,7 +13,8 @@ from sandbox.config.inputs import Inputs
 __all__ = ["MAX_FILES_LISTED", "CodeDirectory", "CodeTree", "Fault"]
 
 MAX_FILES_LISTED = 2000
-MAX_FOLDERS_LISTED = 1000
+MAX_ENTRIES_LISTED = 10_000
+"""Looked at for names that could be meant; nobody waits for a larger tree."""
 
 
 class Fault(NamedTuple):
@@ -51,14 +52,21 @@ class CodeDirectory:
 
     def python_files(self) -> list[str]:
         found: list[str] = []
-        for directory, folders, names in islice(os.walk(self.path), MAX_FOLDERS_LISTED):
-            folders[:] = sorted(name for name in folders if not name.startswith((".", "__")))
-            relative = os.path.relpath(directory, self.path)
-            found += [
-                os.path.normpath(os.path.join(relative, name))
-                for name in sorted(names)
-                if name.endswith(".py")
-            ]
-            if len(found) > MAX_FILES_LISTED:
-                break
-        return found[:MAX_FILES_LISTED]
+        left, waiting = MAX_ENTRIES_LISTED, [""]
+        while waiting and left > 0 and len(found) < MAX_FILES_LISTED:
+            folder = waiting.pop(0)
+            for entry in islice(self._entries(folder), left):
+                left -= 1
+                name = os.path.join(folder, entry.name)
+                if entry.is_dir(follow_symlinks=False):
+                    waiting += [] if entry.name.startswith((".", "__")) else [name]
+                elif name.endswith(".py"):
+                    found.append(name)
+        return sorted(found)[:MAX_FILES_LISTED]
+
+    def _entries(self, folder: str) -> Iterator[os.DirEntry[str]]:
+        try:
+            with os.scandir(os.path.join(self.path, folder)) as entries:
+                yield from entries
+        except OSError:
+            return

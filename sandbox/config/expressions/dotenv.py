@@ -13,10 +13,11 @@ from sandbox.config.inputs import Inputs
 __all__ = ["Environment", "parse_dotenv"]
 
 MAX_DOTENV_BYTES = 1 << 16
-"""Of one file."""
+"""Of all files together, as of the lines: each byte takes a parser in Python its time."""
+
+MAX_FILES = 500
 
 MAX_LINES = 5000
-"""Of all files: each takes a parser in Python its time."""
 
 MAX_BLANKS = 200
 """In a row. python-dotenv looks for a comment behind each of them, to the end of them all."""
@@ -89,12 +90,13 @@ class Environment:
 
     def _read_files(self) -> dict[str, str]:
         values: dict[str, str] = {}
-        left = MAX_LINES
-        for directory in self._directories:
-            if left <= 0:
+        left, left_bytes = MAX_LINES, MAX_DOTENV_BYTES
+        for directory in self._directories[:MAX_FILES]:
+            if left <= 0 or left_bytes <= 0:
                 break
-            data = self._inputs.read(f"{directory}/.env", MAX_DOTENV_BYTES)
-            text = data[:MAX_DOTENV_BYTES].decode("utf-8-sig", "replace") if data else ""
+            data = self._inputs.read(f"{directory}/.env", left_bytes) or b""
+            text = data[:left_bytes].decode("utf-8-sig", "replace")
+            left_bytes -= len(data)
             lines = text.splitlines(keepends=True)[:left]
             left -= len(lines) + 1
             text = "".join(lines)

@@ -201,8 +201,11 @@ def _placed(at: Span) -> tuple[str, int, int, str, int]:
 
 
 def shown(node: Node) -> Phrase | str:
-    """A value as a message quotes it."""
+    """A value as a message quotes it. What came from the environment may be a secret: then what
+    is quoted is the expression."""
     value = node.value
+    if any("env(" in at.text for at in (node.span, node.origin) if at):
+        return node.span.text.strip("'\"")
     if isinstance(value, str):
         return f"'{value}'"
     if isinstance(value, dict | tuple):

@@ -21,9 +21,7 @@ INDENT_COLUMNS = 2
 NO_WRAPPING_COLUMNS = 1 << 30
 
 _TAG = "tag:yaml.org,2002:"
-_BLOCK_TEXT = re.compile(
-    r"[^\s\ufeff][^\r\t\x85\u2028\u2029\ufeff]*\n[^\r\t\x85\u2028\u2029\ufeff]*"
-)
+_BLOCK_TEXT = re.compile(r"[^\s\ufeff][^\r\t\x85\u2028\u2029\ufeff]*")
 _BREAK = re.compile("[\n\r\x85\u2028\u2029\ufeff]")
 """What one YAML or the other takes for the end of a line, or drops."""
 
@@ -87,7 +85,8 @@ def _text(text: str, is_key: bool = False) -> yaml.Node:
 def _is_block_text(text: str) -> bool:
     """Whether a literal block shows the text as it is, without an indentation in figures."""
     return (
-        _BLOCK_TEXT.fullmatch(text) is not None
+        "\n" in text
+        and _BLOCK_TEXT.fullmatch(text) is not None
         and not text.endswith("\n\n")
         and _BLANK_AT_END.search(text) is None
     )

@@ -7,6 +7,7 @@ by the rules of editors (a line ends at a newline) and not of YAML 1.1 (where U+
 from __future__ import annotations
 
 import re
+from array import array
 from bisect import bisect_right
 from collections.abc import Sequence
 from typing import Final, NamedTuple
@@ -39,7 +40,8 @@ class Source:
         self.file = file
         self.text = text
         self.directory = directory
-        self._starts = [0, *(match.end() for match in re.finditer("\n", text))]
+        self._starts = array("I", [0])
+        self._starts.extend(match.end() for match in re.finditer("\n", text))
         self._lines: dict[int, str] = {}
 
     def with_text(self, text: str) -> Source:
