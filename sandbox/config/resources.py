@@ -57,7 +57,9 @@ def report_top_level(root: Node, findings: Findings) -> None:
     elif resources is None or not isinstance(resources.value, dict):
         at = root.value["resources"].key if "resources" in root.value else root
         findings.add("FCB303", resources or at, key="resources",
-                     expected=phrase("a map of resources"))  # fmt: skip
+                     expected=phrase("a map of resources"),
+                     advice=phrase("write each resource below it, indented, with component and "
+                                   "props"))  # fmt: skip
     _report_hooks(root, findings)
 
 

@@ -97,3 +97,29 @@ def test_the_limit_of_values_is_the_one_that_is_kept(language: str) -> None:
 
     assert f"{MAX_NODES:,}" in text
     assert str(CHARS_PER_NODE) in text
+
+
+NO_HINT = {"FCB312"}
+"""Its message says what is expected there."""
+
+
+def test_every_error_says_how_to_mend_it() -> None:
+    errors = {code: each for code, each in CATALOGUE.items() if each.severity == "error"}
+
+    assert {code for code, each in errors.items() if not each.hint} == NO_HINT
+
+
+def test_no_advice_is_empty() -> None:
+    """`{advice}` as the hint of a finding is filled in where the finding is made."""
+    root = Path(__file__).parents[2] / "sandbox/config"
+    files = {path: path.read_text(encoding="utf-8") for path in root.rglob("*.py")}
+
+    assert [path for path, text in files.items() if 'advice=""' in text] == []
+
+
+@pytest.mark.parametrize("code", sorted(set(CATALOGUE) - NOT_IN_A_SMALL_FILE - NO_HINT))
+def test_an_error_about_an_example_has_a_hint(code: str, tmp_path: Path) -> None:
+    example = explained(code).wrong
+    assert example is not None
+    for each in findings_of(example, tmp_path):
+        assert each.hint or each.severity != "error" or each.code in NO_HINT, each.message

@@ -79,6 +79,7 @@ def evaluator(project: Project) -> Evaluator:
     project.write("bad.bin", "").write_bytes(b"\xff")
     project.write("t.json", '{"a": "${vars.n}"}')
     project.write("nul.txt", "a\0b")
+    project.write("bad.yaml", "a: 1\nb: [\n")
     project.write(".env", "FROM_FILE='a b'\nSET=never\n# X=1\nbroken line\nQ=\"x\\ny\"\n")
     return Evaluator(str(project.directory))
 
@@ -122,10 +123,10 @@ def test_values(evaluator: Evaluator, text: str, value: object) -> None:
     ("text", "code", "says"),
     [
         ("${vars.missing}", "FCB201", "${vars.missing} not found"),
-        ("${vars.nul}", "FCB201", "${vars.nul} not found"),
+        ("${vars.nul}", "FCB201", "vars.nul is null, which counts as missing"),
         ("${vars.mykey}", "FCB201", "did you mean my-key?"),
-        ("${vars.l.2}", "FCB201", "${vars.l.2} not found"),
-        ("${vars.n.x}", "FCB201", "${vars.n.x} not found"),
+        ("${vars.l.2}", "FCB201", "vars.l is a list of 2 items, counted from 0"),
+        ("${vars.n.x}", "FCB201", "vars.n is a number, true or false: it has no parts"),
         ("${this.props.nope}", "FCB201", "${this.props.nope} not found"),
         ("${resources.three.props.x}", "FCB201", "there is one, two"),
         ("x${vars.o}", "FCB206", "${vars.o} is a map or a list"),
@@ -138,19 +139,32 @@ def test_values(evaluator: Evaluator, text: str, value: object) -> None:
         ("${git()}", "FCB204", "git()"),
         ("${regex('a|b')}", "FCB204", "actions"),
         ("${fiel('x')}", "FCB211", "did you mean file?"),
-        ("${env()}", "FCB207", "0 arguments"),
-        ("${vars.n + 1}", "FCB205", "unexpected '+'"),
+        ("${env()}", "FCB207", "0 arguments; write env('NAME'"),
+        ("${vars.n + 1}", "FCB205", "no operators"),
         ("${vars.s || 'x'}", "FCB205", "env('X', 'default')"),
         ("${vars.s.toUpperCase()}", "FCB205", "methods cannot be called"),
-        ("${}", "FCB205", "unexpected '}'"),
-        ("${vars.}", "FCB205", "unexpected '}'"),
+        ("${}", "FCB205", "such as ${vars.name}"),
+        ("${vars.}", "FCB205", "for example ${vars.name}"),
         ("${env('X}", "FCB205", "unexpected"),
         ("<% env.X %>", "FCB205", "<% %>"),
-        ("${file('./no')}", "FCB207", "no readable file"),
+        ("${file('./no')}", "FCB207", "begins at the directory of the file"),
         ("${file('bad.bin')}", "FCB207", "not UTF-8"),
         ("${file('nul.txt')}", "FCB207", "NUL"),
-        ("${path('./no')}", "FCB207", "does not exist"),
-        ("${json('{')}", "FCB207", "not valid JSON"),
+        ("${1+1}", "FCB205", "no operators"),
+        ("${vars.n > 3}", "FCB205", "no operators"),
+        ("${env('X' + 'Y')}", "FCB205", "no operators"),
+        ("${ }", "FCB205", "such as ${vars.name}"),
+        ("${'abc'}", "FCB205", "write a value itself"),
+        ("${vars.s.length}", "FCB201", "vars.s is a text: it has no parts"),
+        ("${vars.far.x.y}", "FCB201", "it has no parts"),
+        ("${vars.json.a}", "FCB201", "it has no parts"),
+        ("${this.props.x.z}", "FCB201", "there is y"),
+        ("${json('[1]').4}", "FCB201", "json(...) is a list of 1 items"),
+        ("${json('null')}", "FCB201", "null, which counts as missing"),
+        ("${yaml(file('bad.yaml'))}", "FCB207", "bad.yaml: line 2: not valid YAML"),
+        ("${json(file('f.txt'))}", "FCB207", "f.txt: not valid JSON in line 1"),
+        ("${path('./no')}", "FCB207", "does not exist; a path begins at"),
+        ("${json('{')}", "FCB207", "double quotes around texts"),
         ("${json('\"\\u0000\"')}", "FCB207", "NUL"),
         ("${yaml('[')}", "FCB207", "line 1"),
         ("${base64(vars.o)}", "FCB207", "must be a text"),
@@ -164,7 +178,8 @@ def test_refusals(evaluator: Evaluator, text: str, code: str, says: str) -> None
     (diagnostic,) = evaluator.findings.items
     assert node.value is BROKEN
     assert code == diagnostic.code
-    assert says in diagnostic.message + diagnostic.hint
+    assert says in f"{diagnostic.message}; {diagnostic.hint}"
+    assert diagnostic.hint
 
 
 def test_paths_are_absolute(evaluator: Evaluator, project: Project) -> None:

@@ -220,6 +220,7 @@ def test_what_is_said_and_where(text: str, code: str, line: int, column: int, wo
 
     assert (code, line, column) == (found.code, found.line, found.column)
     assert words in f"{found.message}; {found.hint}"
+    assert found.hint
 
 
 @pytest.mark.parametrize("text", FINE.values(), ids=list(FINE))

@@ -105,7 +105,9 @@ class MountTable:
     def _mount_points(self, spec: FunctionSpec, props: Node) -> Iterator[_Wanted]:
         for key in ("nasConfig", "ossMountConfig"):
             config = child(props, key)
-            if config is not None and str(config.value).lower() == "auto":
+            if config is None:
+                continue
+            if isinstance(config.value, str) and config.value.lower() == "auto":
                 yield from self._automatic(key, config, spec)
             for point in items(child(config, "mountPoints")):
                 target = child(point, "mountDir")
@@ -178,8 +180,9 @@ class MountTable:
         found = os.path.normpath(os.path.join(self._directory, place.path))
         if self._inputs.is_directory(found):
             return found
-        is_file = self._inputs.is_file(found)
-        advice = phrase("it is a file: unpack it, and name the directory") if is_file else ""
+        advice = phrase("make it, or name another; paths begin at the directory of the s.yaml")
+        if self._inputs.is_file(found):
+            advice = phrase("it is a file: unpack it, and name the directory")
         self._findings.add("FCB343", place.at, name=name, path=found, advice=advice)
         return ""
 

@@ -33,6 +33,10 @@ PLACEHOLDER_ACCOUNT_ID = "1234567890123456"
 ACCOUNT_ID_VARIABLES = ("FC_ACCOUNT_ID", "ALIBABA_CLOUD_ACCOUNT_ID", "AccountID")
 
 _UNUSABLE_TEXT = phrase("the text holds a NUL or half a character")
+_TAKE_IT_OUT = phrase("take it out of the text; data of programs belongs into the code directory")
+_PATHS = phrase("a path begins at the directory of the file that it is written in")
+_JSON = phrase("JSON has double quotes around texts and keys, and no comma behind the last item")
+_SMALLER = phrase("data of this size belongs into a file of the code directory")
 
 UNSUPPORTED = {
     "regex": phrase("it is for the keys of actions only"),
@@ -65,22 +69,35 @@ class FunctionCall(NamedTuple):
     arguments: Sequence[Callable[[], Value]]
     at: Span
     around: Surroundings
+    file: str = ""
+    """What the first argument is the text of, when it is `file('...')`."""
 
     def text(self) -> str:
         """The first argument as text, as JavaScript would print it."""
         value = self.arguments[0]()
         if isinstance(value, str | int | float):
             return scalars.js_text(value)
-        raise CallError("FCB207", problem=phrase("the argument must be a text"))
+        raise _no_value(phrase("the argument must be a text"),
+                        phrase("write a text in quotes, or a variable that is a text"))  # fmt: skip
 
     def path(self) -> str:
         """The path from the file's directory. A slash at its end stays, since `path('./')` may be
         followed by a name: `${path('./')}src`."""
         text = self.text()
         if not text:
-            raise CallError("FCB207", problem=phrase("the path is empty"))
+            raise _no_value(phrase("the path is empty"), _PATHS)
         path = os.path.normpath(os.path.join(self.at.source.directory, text))
         return path + "/" if text.endswith("/") and path != "/" else path
+
+    def unreadable(self, problem: Phrase, advice: Phrase) -> CallError:
+        """What is wrong with the text that is parsed, and in which file."""
+        if self.file:
+            problem = phrase("{file}: {problem}", file=self.file, problem=problem)
+        return _no_value(problem, advice)
+
+
+def _no_value(problem: Phrase, advice: Phrase) -> CallError:
+    return CallError("FCB207", problem=problem, advice=advice)
 
 
 def _env(call: FunctionCall) -> Value:
@@ -112,21 +129,22 @@ def _file(call: FunctionCall) -> Value:
     path = call.path()
     data = call.around.inputs.read(path, MAX_FILE_BYTES)
     if data is None:
-        raise CallError("FCB207", problem=phrase("there is no readable file {path}", path=path))
+        raise _no_value(phrase("there is no readable file {path}", path=path), _PATHS)
     if len(data) > MAX_FILE_BYTES:
         problem = phrase("{path} is larger than {limit} MB", path=path, limit=MAX_FILE_BYTES >> 20)
-        raise CallError("FCB207", problem=problem)
+        raise _no_value(problem, _SMALLER)
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise CallError("FCB207", problem=phrase("{path} is not UTF-8", path=path)) from None
+        raise _no_value(phrase("{path} is not UTF-8", path=path),
+                        phrase("save it as UTF-8"))  from None  # fmt: skip
 
 
 def _path(call: FunctionCall) -> Value:
     path = call.path()
     if call.around.inputs.is_directory(path) or call.around.inputs.is_file(path):
         return path
-    raise CallError("FCB207", problem=phrase("{path} does not exist", path=path))
+    raise _no_value(phrase("{path} does not exist", path=path), _PATHS)
 
 
 def _str(call: FunctionCall) -> Value:
@@ -140,9 +158,10 @@ def _base64(call: FunctionCall) -> Value:
 class _UnusableError(Exception):
     """Data that could be parsed, and cannot be used."""
 
-    def __init__(self, problem: Phrase) -> None:
+    def __init__(self, problem: Phrase, advice: Phrase = _SMALLER) -> None:
         super().__init__(problem.template)
         self.problem = problem
+        self.advice = advice
 
 
 def _json(call: FunctionCall) -> Value:
@@ -150,13 +169,13 @@ def _json(call: FunctionCall) -> Value:
         plain = json.loads(call.text(), parse_int=scalars.resolve)
         return _value_of(plain, call.at, MAX_DEPTH, iter(range(MAX_NODES)))
     except _UnusableError as error:
-        raise CallError("FCB207", problem=error.problem) from None
+        raise call.unreadable(error.problem, error.advice) from None
     except json.JSONDecodeError as error:
         problem = phrase("not valid JSON in line {line}, column {column}",
                          line=error.lineno, column=error.colno)  # fmt: skip
-        raise CallError("FCB207", problem=problem) from None
+        raise call.unreadable(problem, _JSON) from None
     except (ValueError, RecursionError):
-        raise CallError("FCB207", problem=phrase("not valid JSON")) from None
+        raise call.unreadable(phrase("not valid JSON"), _JSON) from None
 
 
 def _value_of(plain: object, at: Span, levels: int, left: Iterator[int]) -> Value:
@@ -171,7 +190,7 @@ def _value_of(plain: object, at: Span, levels: int, left: Iterator[int]) -> Valu
     if isinstance(plain, list):
         return tuple(_node_of(item, at, levels - 1, left) for item in plain)
     if isinstance(plain, str) and not text_is_usable(plain):
-        raise _UnusableError(_UNUSABLE_TEXT)
+        raise _UnusableError(_UNUSABLE_TEXT, _TAKE_IT_OUT)
     return plain if isinstance(plain, str | int | float) else None
 
 
@@ -186,7 +205,7 @@ def _yaml(call: FunctionCall) -> Value:
     if node is None or errors:
         first = errors[0]
         problem = phrase("line {line}: {message}", line=first.line, message=first.message)
-        raise CallError("FCB207", problem=problem)
+        raise call.unreadable(problem, phrase("{advice}", advice=first.hint))
     return node.value
 
 
@@ -196,7 +215,7 @@ def _usable(function: Callable[[FunctionCall], Value]) -> Callable[[FunctionCall
     def checked(call: FunctionCall) -> Value:
         value = function(call)
         if isinstance(value, str) and not text_is_usable(value):
-            raise CallError("FCB207", problem=_UNUSABLE_TEXT)
+            raise _no_value(_UNUSABLE_TEXT, _TAKE_IT_OUT)
         return value
 
     return checked
@@ -204,18 +223,19 @@ def _usable(function: Callable[[FunctionCall], Value]) -> Callable[[FunctionCall
 
 class Function(NamedTuple):
     run: Callable[[FunctionCall], Value]
+    example: str
     least: int = 1
     most: int = 1
     is_parser: bool = False
 
 
 FUNCTIONS: dict[str, Function] = {
-    "env": Function(_usable(_env), most=2),
-    "config": Function(_usable(_config)),
-    "file": Function(_usable(_file)),
-    "path": Function(_path),
-    "str": Function(_str),
-    "base64": Function(_base64),
-    "json": Function(_json, is_parser=True),
-    "yaml": Function(_yaml, is_parser=True),
+    "env": Function(_usable(_env), "env('NAME', 'default')", most=2),
+    "config": Function(_usable(_config), "config('AccountID')"),
+    "file": Function(_usable(_file), "file('./name.txt')"),
+    "path": Function(_path, "path('./name')"),
+    "str": Function(_str, "str(vars.name)"),
+    "base64": Function(_base64, "base64(vars.name)"),
+    "json": Function(_json, "json(file('./name.json'))", is_parser=True),
+    "yaml": Function(_yaml, "yaml(file('./name.yaml'))", is_parser=True),
 }

@@ -9,7 +9,7 @@
 
 A bare text, as in `file(./f.txt)`, is one that cannot be a reference. A `${` with no `}` after it
 is text, as for the official tool. What stands in braces and does not fit the grammar is a
-GrammarError, with a hint where the intention can be guessed.
+GrammarError, with a hint at what was probably meant.
 """
 
 from __future__ import annotations
@@ -36,15 +36,25 @@ ROOTS = ("vars", "this", "that", "resources", "components")
 """What a reference begins with."""
 
 _NO_OPERATORS = phrase("the official tool has no operators; env('X', 'default') gives a default")
+_CLOSE_QUOTE = phrase("a text has the same quote at both ends: env('NAME')")
 
 _HINTS = {
     "[": phrase("write ${{vars.list.0}} or ${{vars.map.key}}: brackets are not supported"),
     "(": phrase(
         "methods cannot be called; only the functions env, config, file, path and the like"
     ),
-    "|": _NO_OPERATORS,
-    "?": _NO_OPERATORS,
+    "'": _CLOSE_QUOTE,
+    '"': _CLOSE_QUOTE,
+    **dict.fromkeys("|?:+-*/%=<>&!", _NO_OPERATORS),
 }
+_FIRST_HINTS = {
+    "}": phrase("name a variable in the braces, such as ${{vars.name}}"),
+    **dict.fromkeys("'\"0123456789", phrase("write a value itself without ${{...}}; the official "
+                                            "tool has no operators")),
+}  # fmt: skip
+"""Where nothing else stands in the braces yet."""
+
+_FORMS = phrase("for example ${{vars.name}}, ${{this.props.name}} or ${{env('NAME', 'default')}}")
 
 
 class Literal(NamedTuple):
@@ -72,9 +82,9 @@ Argument = Literal | Call | Reference
 
 
 class GrammarError(Exception):
-    """`problem` at `offset` of the template; `hint` may be empty."""
+    """`problem` at `offset` of the template, and how to write it instead."""
 
-    def __init__(self, problem: Phrase, offset: int, hint: Phrase | str = "") -> None:
+    def __init__(self, problem: Phrase, offset: int, hint: Phrase) -> None:
         super().__init__(problem.template)
         self.problem = problem
         self.offset = offset
@@ -106,6 +116,7 @@ class _Parser:
 
     def __init__(self, text: str, position: int) -> None:
         self._text = text
+        self._start = position
         self.position = position
 
     def expression(self) -> Call | Reference:
@@ -130,7 +141,8 @@ class _Parser:
             return Reference((name, *self._tail()))
         if depth >= MAX_CALL_DEPTH:
             problem = phrase("more than {limit} calls in each other", limit=MAX_CALL_DEPTH)
-            raise GrammarError(problem, self.position)
+            hint = phrase("write one of the inner calls below `vars`, and refer to it")
+            raise GrammarError(problem, self.position, hint)
         return Call(name, self._arguments(depth + 1), self._tail(after_call=True))
 
     def _tail(self, after_call: bool = False) -> tuple[str, ...]:
@@ -213,4 +225,6 @@ class _Parser:
         found = (
             phrase("unexpected {char}", char=repr(char)) if char else phrase("it ends too early")
         )
-        return GrammarError(found, self.position, _HINTS.get(char, ""))
+        is_first = not self._text[self._start : self.position].strip()
+        hint = _FIRST_HINTS.get(char) if is_first else None
+        return GrammarError(found, self.position, hint or _HINTS.get(char, _FORMS))

@@ -30,7 +30,7 @@ from sandbox.config.expressions.grammar import (
     parse_template,
 )
 from sandbox.config.messages.findings import Near, RefusedError, near
-from sandbox.config.messages.texts import phrase
+from sandbox.config.messages.texts import Phrase, phrase
 from sandbox.config.text import scalars
 from sandbox.config.text.source import (
     BROKEN,
@@ -203,24 +203,29 @@ class Variables:
         if not function.least <= len(arguments) <= function.most:
             count = len(arguments)
             problem = phrase("{name}() with {count} arguments", name=call.name, count=count)
-            raise _FaultError("FCB207", problem=problem)
-        node: Node | None = weighed(self._run(function, arguments, at), at)
+            advice = phrase("write {text}", text=function.example)
+            raise _FaultError("FCB207", problem=problem, advice=advice)
+        made = FunctionCall(arguments, at, self._around, _file_in(call))
+        whole = weighed(self._run(function, made), at)
+        node: Node | None = whole
         if node and call.tail:  # the whole has been made, however little of it is wanted
             self.charge(node, at)
         for segment in call.tail:
             node = node and _child(node, segment)
         if node is None or node.value is None:
-            raise _FaultError("FCB201", what=".".join((f"{call.name}(...)", *call.tail)), advice="")
+            path = (f"{call.name}(...)", *call.tail)
+            raise _FaultError("FCB201", what=".".join(path), advice=_advice_below(whole, path, 1))
         return node
 
-    def _run(self, function: Function, arguments: Arguments, at: Span) -> Value:
+    def _run(self, function: Function, call: FunctionCall) -> Value:
         if self._level > MAX_LEVELS:
             raise _FaultError("FCB210", limit=MAX_LEVELS)
         if function.is_parser:
-            arguments = [self._paid(argument, at) for argument in arguments]
+            arguments = [self._paid(argument, call.at) for argument in call.arguments]
+            call = call._replace(arguments=arguments)
         self._level += 1
         try:
-            return function.run(FunctionCall(arguments, at, self._around))
+            return function.run(call)
         except CallError as failure:
             raise _FaultError(failure.code, **failure.fields) from None
         finally:
@@ -244,17 +249,17 @@ class Variables:
         if fault.code:
             self._around.findings.add(fault.code, at, **fault.fields)
 
-    def advice(self, path: tuple[str, ...]) -> Near | str:
-        """What could be meant by a path that leads nowhere. Nothing is resolved for it: that
-        could lead back here."""
-        node: Node | None = self._root
-        for segment in path:
-            if node is None or not isinstance(node.value, dict):
-                break
-            if segment not in node.value:
-                return "" if node is self._root else near(segment, node.value)
-            node = _child(node, segment)
-        return ""
+    def advice(self, path: tuple[str, ...], resource: str) -> Near | Phrase:
+        """What could be meant by a path that leads nowhere. Nothing is resolved for it, which
+        could lead back here: what the way there has resolved is known."""
+        top = _child(self._root, path[0])
+        if top is None:
+            return phrase("write `{name}:` at the top level of the file", name=path[0])
+        return _advice_below(top, path, 1, lambda node: self._known(node, path, resource))
+
+    def _known(self, node: Node, path: tuple[str, ...], resource: str) -> Node:
+        key = (id(node), _this_at(path, resource))
+        return self._done[key][1] if key in self._done else node
 
 
 class _Evaluation:
@@ -337,7 +342,7 @@ class _Evaluation:
         if node is None and path == ("this", "access"):
             node = self._variables.reference(("access",), self._resource)
         if node is None or node.value is None:
-            advice = self._variables.advice(full)
+            advice = self._variables.advice(full, self._resource)
             raise _FaultError("FCB201", what=_written(path), advice=advice)
         if isinstance(node.value, Broken):
             raise _FaultError
@@ -420,6 +425,42 @@ def _child(node: Node, segment: str) -> Node | None:
         item: Node = value[int(segment)]
         return item
     return None
+
+
+def _advice_below(
+    node: Node, path: tuple[str, ...], first: int, known: Callable[[Node], Node] = lambda node: node
+) -> Near | Phrase:
+    """Why nothing is found at `path`, of which `node` stands before the step `first`."""
+    for number in range(first, len(path)):
+        node = known(node)
+        found = _child(node, path[number])
+        if found is None:
+            return _advice_at(node, ".".join(path[:number]), path[number])
+        node = found
+    return phrase("{name} is null, which counts as missing: write a value", name=".".join(path))
+
+
+def _advice_at(node: Node, name: str, segment: str) -> Near | Phrase:
+    """What to say of a node that has nothing at `segment`."""
+    value = node.value
+    if isinstance(value, dict):
+        return near(segment, value)
+    if isinstance(value, tuple):
+        count = len(value)
+        return phrase("{name} is a list of {count} items, counted from 0", name=name, count=count)
+    if value is None:
+        return phrase("{name} is null: write a map there", name=name)
+    kind = phrase("a text") if isinstance(value, str) else phrase("a number, true or false")
+    return phrase("{name} is {kind}: it has no parts", name=name, kind=kind)
+
+
+def _file_in(call: Call) -> str:
+    """The name in `file('...')`, when that is the call's first argument."""
+    inner = call.arguments[0] if call.arguments else None
+    if not isinstance(inner, Call) or inner.name != "file" or not inner.arguments:
+        return ""
+    name = inner.arguments[0]
+    return str(name.value) if isinstance(name, Literal) else ""
 
 
 def _part_of(span: Span, text: str, offset: int = 0) -> Span:

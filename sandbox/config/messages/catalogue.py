@@ -110,7 +110,7 @@ CATALOGUE: dict[str, Entry] = {
     "FCB206": _error(
         "{what} is a map or a list: it cannot stand inside a text", "use it as the whole value"
     ),
-    "FCB207": _error("no value: {problem}"),
+    "FCB207": _error("no value: {problem}", "{advice}"),
     "FCB208": _warning(
         "{what} is known only after a deployment: left as it is",
         "${{env('NAME', 'default')}} would give it a value here",
@@ -119,7 +119,10 @@ CATALOGUE: dict[str, Entry] = {
         "no account id is known: config('AccountID') gives {account_id}",
         "set fcbox.accountId in this file",
     ),
-    "FCB210": _error("values and variables nested deeper than {limit} levels"),
+    "FCB210": _error(
+        "values and variables nested deeper than {limit} levels",
+        "make it flatter: fewer maps, lists and variables in each other",
+    ),
     "FCB211": _error("unknown function {name}()", "{advice}"),
     # --- the file and its keys
     "FCB300": _error(
@@ -133,7 +136,7 @@ CATALOGUE: dict[str, Entry] = {
         "component {component} is of FC 2.0: it cannot stand in a file of edition 3.0.0",
         "write component: fc3, and the props as FC 3.0 has them",
     ),
-    "FCB303": _error("{key} must be {expected}"),
+    "FCB303": _error("{key} must be {expected}", "{advice}"),
     "FCB304": _error("there is no Python function to run", "{advice}"),
     "FCB305": _error("the resource name '{name}' holds a dot", "variables could not refer to it"),
     "FCB306": _warning("unknown key '{key}'", "{advice}"),
@@ -231,7 +234,7 @@ CATALOGUE: dict[str, Entry] = {
         "without it",
         "write the mount point as the official tool shows it",
     ),
-    "FCB347": _error("two mount points are at {target}"),
+    "FCB347": _error("two mount points are at {target}", "give one of them another mountDir"),
     # --- the props of fc3, taken together
     "FCB350": _error(
         "cronExpression '{text}' is not valid: {problem}",
@@ -282,6 +285,7 @@ CATALOGUE: dict[str, Entry] = {
     ),
     "FCB404": _error("handler '{handler}': there is no file {file}", "{advice}"),
     "FCB405": _error("handler '{handler}': {file} has no {function}", "{advice}"),
+    "FCB406": _note("{file} is larger than {limit} KB: whether it has {function} is not checked"),
     # --- archives of code
     "FCB410": _error(
         "code: there is no archive {path}", "build it, or give the directory that it is made of"
@@ -299,12 +303,18 @@ CATALOGUE: dict[str, Entry] = {
         "{path}: the member {detail} is encrypted", "the cloud cannot unpack it either"
     ),
     "FCB415": _error("{path} has more than {most} members", "leave out what the code does not use"),
-    "FCB416": _error("{path}: two members want to be at {detail}"),
+    "FCB416": _error(
+        "{path}: two members want to be at {detail}",
+        "make the archive anew, with each name once",
+    ),
     "FCB417": _error(
         "{path}: the member {detail} is of a kind that cannot be unpacked",
         "accepted are files, directories and symbolic links, stored or deflated",
     ),
-    "FCB418": _error("{path} has more than {gb} GB when it is unpacked"),
+    "FCB418": _error(
+        "{path} has more than {gb} GB when it is unpacked",
+        "leave out what the code does not use",
+    ),
     "FCB419": _error(
         "{path} is not looked at: the archives of this file have more than {most} members",
         "leave out what does not belong to the code, or name directories",

@@ -56,7 +56,7 @@ MESSAGES: dict[str, tuple[str, str]] = {
     "FCB204": ("暂不支持 {what}：{reason}", "请直接写出值，或从环境变量中获取"),
     "FCB205": ("${{...}} 表达式无效：{problem}", "{advice}"),
     "FCB206": ("{what} 是映射或列表，不能拼接到文本中", "请将它作为完整的值使用"),
-    "FCB207": ("无法取值：{problem}", ""),
+    "FCB207": ("无法取值：{problem}", "{advice}"),
     "FCB208": (
         "{what} 在部署之后才有值，此处保持原样",
         "${{env('NAME', 'default')}} 可以为它提供一个值",
@@ -65,7 +65,7 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "账号 ID 未知，config('AccountID') 取值为 {account_id}",
         "请在本文件中设置 fcbox.accountId",
     ),
-    "FCB210": ("值与变量的嵌套超过 {limit} 层", ""),
+    "FCB210": ("值与变量的嵌套超过 {limit} 层", "请减少映射、列表和变量的嵌套层级"),
     "FCB211": ("未知的内置函数 {name}()", "{advice}"),
     # --- the file and its keys
     "FCB300": ("文件的顶层必须是映射", "顶层包含 edition 和 resources 等键，从第一列开始书写"),
@@ -77,7 +77,7 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "组件 {component} 属于 FC 2.0，不能用在版本为 3.0.0 的文件中",
         "请写为 component: fc3，并按 FC 3.0 的格式书写 props",
     ),
-    "FCB303": ("{key} 必须是{expected}", ""),
+    "FCB303": ("{key} 必须是{expected}", "{advice}"),
     "FCB304": ("没有可以运行的 Python 函数", "{advice}"),
     "FCB305": ("资源名称 '{name}' 中包含点号", "变量无法引用这样的资源"),
     "FCB306": ("未知的键 '{key}'", "{advice}"),
@@ -143,7 +143,7 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "ossMountConfig: auto 的挂载位置在部署之后才能确定，函数运行时没有该挂载",
         "请按官方工具显示的内容写明挂载点",
     ),
-    "FCB347": ("两个挂载点的路径都是 {target}", ""),
+    "FCB347": ("两个挂载点的路径都是 {target}", "请为其中一个设置另一个 mountDir"),
     # --- the props of fc3, taken together
     "FCB350": (
         "cronExpression '{text}' 无效：{problem}",
@@ -195,6 +195,7 @@ MESSAGES: dict[str, tuple[str, str]] = {
     "FCB403": ("请求处理程序 '{handler}' 的格式不是 file.function", "例如 index.handler"),
     "FCB404": ("请求处理程序 '{handler}'：文件 {file} 不存在", "{advice}"),
     "FCB405": ("请求处理程序 '{handler}'：{file} 中没有 {function}", "{advice}"),
+    "FCB406": ("{file} 大于 {limit} KB，不检查其中是否有 {function}", ""),
     # --- archives of code
     "FCB410": ("code：压缩包 {path} 不存在", "请先构建压缩包，或指定用来制作它的目录"),
     "FCB411": ("{path} 不是 .zip 压缩包，或已损坏", "请重新制作压缩包"),
@@ -207,7 +208,7 @@ MESSAGES: dict[str, tuple[str, str]] = {
     ),
     "FCB414": ("{path}：成员 {detail} 已加密", "云端也无法解压"),
     "FCB415": ("{path} 的成员超过 {most} 个", "请去掉代码用不到的文件"),
-    "FCB416": ("{path}：两个成员的路径都是 {detail}", ""),
+    "FCB416": ("{path}：两个成员的路径都是 {detail}", "请重新制作压缩包，每个名称只出现一次"),
     "FCB417": (
         "{path}：成员 {detail} 的类型无法解压",
         "只接受文件、目录和符号链接，压缩方式为 stored 或 deflate",
@@ -216,7 +217,7 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "未检查 {path}：本文件的各个压缩包总共超过 {most} 个成员",
         "请去掉不属于代码的内容，或改用目录",
     ),
-    "FCB418": ("{path} 解压后超过 {gb} GB", ""),
+    "FCB418": ("{path} 解压后超过 {gb} GB", "请去掉代码用不到的文件"),
     # --- selection and interpreters
     "FCB501": ("没有名为 '{name}' 的函数或资源", "{advice}"),
     "FCB502": ("'{name}' 的运行环境是 {runtime}，这里只能运行 Python", "{advice}"),

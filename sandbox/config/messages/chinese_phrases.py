@@ -53,6 +53,46 @@ _PARTS = {
         "不能调用方法，只能调用 env、config、file、path 等内置函数",
     "the official tool has no operators; env('X', 'default') gives a default":
         "官方工具不支持运算符，默认值写作 env('X', 'default')",
+    "name a variable in the braces, such as ${{vars.name}}":
+        "请在花括号中写变量名，例如 ${{vars.name}}",
+    "write a value itself without ${{...}}; the official tool has no operators":
+        "值请直接书写，不要放在 ${{...}} 中；官方工具不支持运算符",
+    "for example ${{vars.name}}, ${{this.props.name}} or ${{env('NAME', 'default')}}":
+        "例如 ${{vars.name}}、${{this.props.name}} 或 ${{env('NAME', 'default')}}",
+    "a text has the same quote at both ends: env('NAME')":
+        "文本的首尾要使用相同的引号：env('NAME')",
+    "write one of the inner calls below `vars`, and refer to it":
+        "请将内层调用写在 `vars` 下，再引用它",
+    "write a text in quotes, or a variable that is a text": "请写带引号的文本，或值为文本的变量",
+    "take it out of the text; data of programs belongs into the code directory":
+        "请从文本中删除它；程序的数据应放在代码目录中",
+    "a path begins at the directory of the file that it is written in":
+        "路径相对于它所在的文件的目录",
+    "JSON has double quotes around texts and keys, and no comma behind the last item":
+        "JSON 的文本和键使用双引号，最后一项后面没有逗号",
+    "data of this size belongs into a file of the code directory":
+        "这么大的数据应放在代码目录的文件中",
+    "save it as UTF-8": "请另存为 UTF-8 编码",
+    "{file}: {problem}": "{file}：{problem}",
+    "{advice}": "{advice}",
+    "write `{name}:` at the top level of the file": "请在文件顶层书写 `{name}:`",
+    "{name} is null, which counts as missing: write a value":
+        "{name} 的值为 null，等同于没有设置，请写一个值",
+    "{name} is a list of {count} items, counted from 0":
+        "{name} 是包含 {count} 项的列表，序号从 0 开始",
+    "{name} is null: write a map there": "{name} 的值为 null，请写为映射",
+    "{name} is {kind}: it has no parts": "{name} 是{kind}，没有下级",
+    "a number, true or false": "数字、true 或 false",
+    "write each resource below it, indented, with component and props":
+        "请在它下面缩进书写每个资源，资源包含 component 和 props",
+    "for example env: env.yaml": "例如 env: env.yaml",
+    "for example {key}: {value}": "例如 {key}: {value}",
+    "check this line, and the one above": "请检查这一行和上一行",
+    "write a key before it, or put the text in quotes": "请在它前面写键，或给文本加上引号",
+    "check escapes in double quotes, and lines that begin with %":
+        "请检查双引号中的转义序列，以及以 % 开头的行",
+    "make it, or name another; paths begin at the directory of the s.yaml":
+        "请创建该目录，或指定另一个目录，路径相对于 s.yaml 所在的目录",
     "the text holds a NUL or half a character": "文本中包含 NUL 字符或不完整的字符",
     "it is for the keys of actions only": "它只能用于 actions 的键",
     "it would run a program": "它会执行外部程序",

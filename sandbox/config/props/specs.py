@@ -163,9 +163,10 @@ class _Maker:
 
     def _report_missing(self, key: str, node: Node | None) -> None:
         if node is None:
-            self._findings.add(
-                "FCB311", self._resource.key_at, name=self._resource.key, key=key, advice=""
-            )
+            example = "./" if key == "code" else "index.handler"
+            self._findings.add("FCB311", self._resource.key_at, name=self._resource.key, key=key,
+                               advice=phrase("for example {key}: {value}", key=key, value=example)
+                               )  # fmt: skip
 
     # --- hooks --------------------------------------------------------------------------------
 

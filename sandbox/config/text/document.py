@@ -132,7 +132,8 @@ def _composed(source: Source, findings: Findings) -> Node:
     except (yaml.YAMLError, ValueError, OverflowError) as error:
         # Without libyaml, escapes and version numbers beyond all bounds raise the last two.
         problem = phrase("the parser says: {problem}", problem=error)
-        raise RefusedError("FCB101", whole_file(source), problem=problem, advice="") from None
+        advice = phrase("check escapes in double quotes, and lines that begin with %")
+        raise RefusedError("FCB101", whole_file(source), problem=problem, advice=advice) from None
 
 
 def _trouble(source: Source, error: yaml.MarkedYAMLError) -> Exception:

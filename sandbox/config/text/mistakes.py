@@ -60,7 +60,7 @@ def _understood(complaint: Complaint) -> Mistake:
         if part in complaint.problem:
             return look(complaint)
     problem = phrase("the parser says: {problem}", problem=complaint.problem)
-    return _mistake(complaint.at, problem, "")
+    return _mistake(complaint.at, problem, phrase("check this line, and the one above"))
 
 
 def _mistake(start: int, problem: Phrase, advice: Phrase | str, end: int = 0) -> Mistake:
@@ -169,7 +169,8 @@ def _unfitting(complaint: Complaint) -> Mistake:
     if before.strip():
         return _after_value(complaint, before)
     if complaint.char == ":":
-        return _mistake(complaint.at, phrase("there is no key before the colon"), "")
+        return _mistake(complaint.at, phrase("there is no key before the colon"),
+                        phrase("write a key before it, or put the text in quotes"))  # fmt: skip
     line = complaint.text[complaint.at : complaint.line_end(complaint.at)]
     slip = entry_slip(line)
     if slip:
