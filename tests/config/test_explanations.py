@@ -12,7 +12,7 @@ from sandbox.config.text.source import CHARS_PER_NODE
 from tests.config.support import Project, with_props
 
 NOT_IN_A_SMALL_FILE = {"FCB102", "FCB103", "FCB105", "FCB106", "FCB117", "FCB118", "FCB119",
-                       "FCB412", "FCB413", "FCB414", "FCB415", "FCB416", "FCB417",
+                       "FCB406", "FCB412", "FCB413", "FCB414", "FCB415", "FCB416", "FCB417",
                        "FCB418", "FCB419"}  # fmt: skip
 """What takes a large, a binary or a missing file, or an archive."""
 

@@ -5,11 +5,18 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.config.code.handlers import Sources, find_handler, module_names, split_handler
+from sandbox.config.code.handlers import (
+    MAX_SOURCE_BYTES,
+    Sources,
+    find_handler,
+    module_names,
+    split_handler,
+)
 from sandbox.config.code.trees import CodeDirectory
 from sandbox.config.inputs import Inputs
 from sandbox.config.messages.findings import Near, advice_on
 from sandbox.config.messages.texts import in_words
+from tests.config.support import HANDLER, Project, with_props
 
 
 @pytest.mark.parametrize(
@@ -81,6 +88,29 @@ def test_near_names_are_offered(tmp_path: Path) -> None:
     assert file is not None
     assert file.code == "FCB404"
     assert said(file.fields["advice"]) == "did you mean src/index.py?"
+
+
+@pytest.mark.parametrize(("more", "code"), [(0, "FCB405"), (1, "FCB406")])
+def test_a_large_module_is_not_looked_into(tmp_path: Path, more: int, code: str) -> None:
+    """The bound itself is inside; beyond it that is said, whoever is in the file."""
+    (tmp_path / "index.py").write_text("#" * (MAX_SOURCE_BYTES + more))
+
+    fault = find_handler("index.handler", CodeDirectory(str(tmp_path), Inputs()))
+
+    assert fault is not None
+    assert fault.code == code
+
+
+def test_a_large_module_is_no_trouble(project: Project) -> None:
+    """A note, in words."""
+    project.write("index.py", HANDLER + "#" * MAX_SOURCE_BYTES)
+
+    config = project.load(with_props(""))
+
+    assert config.ok
+    assert [(each.severity, each.message) for each in config.diagnostics] == [
+        ("note", "index.py is larger than 64 KB: whether it has handler is not checked")
+    ]
 
 
 def test_the_coding_line_counts() -> None:

@@ -40,7 +40,7 @@ class Archive:
         self.path = path
         self._files = {each.path: each for each in members if not each.is_directory}
         self._links = {each.path for each in members if each.link is not None}
-        self._read: dict[str, bytes | None] = {}
+        self._read: dict[tuple[str, int], bytes | None] = {}
 
     @classmethod
     def open(cls, path: str, inputs: Inputs) -> Archive | Fault:
@@ -68,9 +68,10 @@ class Archive:
 
     def read(self, file: str, limit_bytes: int) -> bytes | None:
         """At most `limit_bytes` + 1 bytes, read once; None for links and what is damaged."""
-        if file not in self._read:
-            self._read[file] = self._read_now(file, limit_bytes)
-        return self._read[file]
+        key = file, limit_bytes
+        if key not in self._read:
+            self._read[key] = self._read_now(file, limit_bytes)
+        return self._read[key]
 
     def python_files(self) -> list[str]:
         names = (name for name in self._files if name.endswith(".py") and "/." not in f"/{name}")

@@ -75,8 +75,10 @@ def find_handler(handler: str, code: CodeTree, sources: Sources | None = None) -
         advice = near(file, files) if files else phrase("there is no Python file in the code")
         return Fault("FCB404", {"handler": handler, "file": file, "advice": advice})
     data = code.read(file, MAX_SOURCE_BYTES)
-    is_readable = data is not None and len(data) <= MAX_SOURCE_BYTES
-    names = sources.names(data or b"") if is_readable else None
+    if data is not None and len(data) > MAX_SOURCE_BYTES:
+        limit = {"file": file, "function": function, "limit": MAX_SOURCE_BYTES >> 10}
+        return Fault("FCB406", limit)
+    names = sources.names(data) if data is not None else None
     if names is None or function in names:
         return None
     advice = near(function, sorted(name for name in names if not name.startswith("__")))
