@@ -316,11 +316,12 @@ def schema(
     output: Annotated[
         str | None, typer.Option("-o", "--output", help="The schema goes here.", metavar="FILE")
     ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite FILE.")] = False,
 ) -> None:
     """Print the JSON Schema of an s.yaml, for editors."""
     from sandbox.cli.schema import schema as print_schema
 
-    raise typer.Exit(print_schema(output))
+    raise typer.Exit(print_schema(output, overwrite=force))
 
 
 def run_app() -> int:

@@ -5,11 +5,10 @@ their spelling changes.
 """
 
 import os
-import shutil
 from collections.abc import Mapping
-from contextlib import ExitStack
 
 from sandbox.cli import exits, talk
+from sandbox.cli.output import may_write, write_output
 from sandbox.config import ConfigMissing, render
 from sandbox.config.fc2.conversion import EDITION, converted, is_fc2
 from sandbox.config.files import Files, find_file
@@ -34,19 +33,17 @@ def convert(
     values: Mapping[str, str] = {},
 ) -> int:
     """Writes the 3.0 form of the file at `path`; gives the exit code."""
-    if output is not None and not overwrite and os.path.lexists(output):
-        talk.error(f"already there: {output}", "--force overwrites it")
+    if not may_write(output, overwrite):
         return exits.USAGE
     inputs = Inputs()
     try:
         found = find_file(path, os.getcwd(), inputs)
     except ConfigMissing as missing:
-        talk.error(f"no configuration: {missing.path}", missing.hint)
-        return exits.CONFIG_MISSING
+        return talk.config_missing(missing)
     findings = Findings(language_of(os.environ))
     text = _converted(found, values, inputs, findings)
     _show(findings, found)
-    return exits.CONFIG_INVALID if text is None else _write(text, output)
+    return exits.CONFIG_INVALID if text is None else write_output(text, output)
 
 
 def _converted(
@@ -88,28 +85,3 @@ def _show(findings: Findings, path: str) -> None:
             continue
         placed = each if each.file else each._replace(file=path)
         talk.say(render(placed, has_color, findings.language) + "\n")
-
-
-def _write(text: bytes, output: str | None) -> int:
-    if output is None:
-        talk.write(text)
-        return 0
-    try:
-        _replace(os.path.realpath(output), text)
-    except OSError as exc:
-        talk.error(f"cannot write {output}: {exc.strerror}")
-        return exits.USAGE
-    return 0
-
-
-def _replace(path: str, text: bytes) -> None:
-    """All of the text or none: with --force this may be the only copy of the user's file."""
-    temporary = f"{path}.{os.getpid()}"
-    with ExitStack() as undo:
-        with open(temporary, "xb") as file:
-            undo.callback(os.unlink, temporary)
-            file.write(text)
-        if os.path.exists(path):
-            shutil.copymode(path, temporary)
-        os.replace(temporary, path)
-        undo.pop_all()

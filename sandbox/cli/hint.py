@@ -16,21 +16,25 @@ from _blake2 import blake2b
 TYPE_CHECKING = False  # not from typing: this module is on the path of a start
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Any
 
     from sandbox.engine.launch import Launch
 
 __all__ = ["early_launch", "keep_hint"]
 
 _MAX_BYTES = 4096
+_ASKED = ("config", "functions", "python", "env")
+"""What of a command decides the interpreter, with the values for placeholders."""
 
 
-def early_launch(
-    config: str | None, functions: tuple[str, ...], python: str | None, environ: Mapping[str, str]
-) -> Launch | None:
-    """The launch that the configuration will most likely ask for; None when nothing is known."""
+def early_launch(options: Mapping[str, Any], environ: Mapping[str, str]) -> Launch | None:
+    """The launch that the configuration will most likely ask for; None when nothing is known.
+
+    `options` are those of the command, by name.
+    """
     from sandbox.engine.launch import Launch
 
-    hinted = _read(_path(config, functions, python, environ))
+    hinted = _read(_path(options, environ))
     if hinted is None:
         return None
     try:
@@ -39,15 +43,9 @@ def early_launch(
         return None
 
 
-def keep_hint(
-    config: str | None,
-    functions: tuple[str, ...],
-    python: str | None,
-    environ: Mapping[str, str],
-    used: str,
-) -> None:
+def keep_hint(options: Mapping[str, Any], environ: Mapping[str, str], used: str) -> None:
     """Remembers the interpreter that was used. What cannot be written is no trouble."""
-    path = _path(config, functions, python, environ)
+    path = _path(options, environ)
     if _read(path) == used:
         return
     temporary = f"{path}.{os.getpid()}"
@@ -61,13 +59,13 @@ def keep_hint(
         pass
 
 
-def _path(
-    config: str | None, functions: tuple[str, ...], python: str | None, environ: Mapping[str, str]
-) -> str:
+def _path(options: Mapping[str, Any], environ: Mapping[str, str]) -> str:
     from sandbox.engine.leftovers import state_dir
 
-    virtual_env = environ.get("VIRTUAL_ENV")
-    question = repr((os.getcwd(), config, functions, python, virtual_env, environ.get("PATH")))
+    asked = [options.get(name) for name in _ASKED]
+    values = sorted((options.get("values") or {}).items())
+    around = [os.getcwd(), environ.get("VIRTUAL_ENV"), environ.get("PATH")]
+    question = repr((asked, values, around))
     key = blake2b(question.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
     return os.path.join(state_dir(environ), "cache", f"{key}.python")
 

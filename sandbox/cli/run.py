@@ -56,7 +56,7 @@ def _launch(config: Config, options: RunOptions, early: Launch | None) -> Launch
         early.abandon()
     launch = Launch(pythons, os.environ)
     if len(pythons) == 1:
-        keep_hint(options.config, options.functions, options.python, os.environ, pythons[0])
+        keep_hint(options._asdict(), os.environ, pythons[0])
     return launch
 
 
@@ -83,8 +83,7 @@ def load_config(options: RunOptions) -> Config | int:
             values=options.values,
         )
     except ConfigMissing as missing:
-        talk.error(f"no configuration: {missing.path}", missing.hint)
-        return exits.CONFIG_MISSING
+        return talk.config_missing(missing)
     if config.diagnostics and not (options.is_quiet and config.ok):
         report(config)
     if not config.ok:

@@ -1,9 +1,9 @@
 """`fcbox schema`: the JSON Schema of an s.yaml, for editors."""
 
 import json
-from pathlib import Path
 
 from sandbox.cli import exits, talk
+from sandbox.cli.output import may_write, write_output
 from sandbox.config.props.schema import json_schema
 
 __all__ = ["schema"]
@@ -13,18 +13,17 @@ MODELINE = "# yaml-language-server: $schema={path}"
 """A comment that VS Code's YAML extension, and every editor with yaml-language-server, obeys."""
 
 
-def schema(output: str | None = None) -> int:
+def schema(output: str | None = None, *, overwrite: bool = False) -> int:
     """Writes the schema to `output` or stdout, and says how to use it; gives the exit code."""
+    if not may_write(output, overwrite):
+        return exits.USAGE
     data = json.dumps(json_schema(), indent=2).encode() + b"\n"
+    code = write_output(data, output)
+    if code:
+        return code
     if output is None:
-        talk.write(data)
         talk.say(f"save it beside the s.yaml (-o {EXAMPLE_FILE}), and begin the s.yaml with")
     else:
-        try:
-            Path(output).write_bytes(data)
-        except OSError as exc:
-            talk.error(f"cannot write {output}: {exc.strerror}")
-            return exits.USAGE
         talk.say("begin the s.yaml with")
     talk.say(MODELINE.format(path=_shown(output or EXAMPLE_FILE)))
     return 0

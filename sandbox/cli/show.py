@@ -14,6 +14,7 @@ from sandbox.cli import exits, talk
 from sandbox.cli.run import report
 from sandbox.config.compile import Loaded, load_recorded
 from sandbox.config.effective import Origin, Path, effective, origins, written
+from sandbox.config.messages.diagnostics import harmless
 from sandbox.config.messages.findings import Findings, RefusedError, advice_on, near
 from sandbox.config.messages.texts import in_words, language_of
 from sandbox.config.result import Choice, ConfigMissing
@@ -44,8 +45,7 @@ def show(
     try:
         loaded = load_recorded(path, cwd=os.getcwd(), environ=os.environ, choice=choice)
     except ConfigMissing as missing:
-        talk.error(f"no configuration: {missing.path}", missing.hint)
-        return exits.CONFIG_MISSING
+        return talk.config_missing(missing)
     report(loaded.config)
     if loaded.project is None:
         return exits.CONFIG_INVALID
@@ -86,15 +86,15 @@ def _as_yaml(tree: Node, loaded: Loaded) -> str:
     """The text is read again to learn in which line each value came to stand."""
     text = yaml_text(tree)
     again = parse(text.encode(), "", Findings())
-    lines = text.splitlines()
+    lines = text.removesuffix("\n").split("\n")
     pythons = {spec.resource: spec.python for spec in loaded.config.specs}
     for path, origin in origins(tree) if again else ():
         at = node_at(again, path).span if again else None
         if at is not None:
             line, _ = at.source.position(at.start)
-            comment = _in_words(origin) + _interpreter(path, pythons)
+            comment = harmless(_in_words(origin) + _interpreter(path, pythons))
             lines[line - 1] = f"{lines[line - 1]:<{COMMENT_COLUMN}}  # {comment}"
-    return f"# {loaded.config.path}\n" + "\n".join(lines) + "\n"
+    return f"# {harmless(loaded.config.path)}\n" + "\n".join(lines) + "\n"
 
 
 def _in_words(origin: Origin) -> str:
@@ -126,7 +126,7 @@ def _interpreter(path: Path, pythons: Mapping[str, str]) -> str:
 def _as_json(tree: Node, loaded: Loaded) -> str:
     found = {_joined(path): _data_of(origin) for path, origin in origins(tree)}
     content = {"path": loaded.config.path, **_plain(tree), "origins": found}
-    return json.dumps(content, ensure_ascii=False, allow_nan=False, indent=2) + "\n"
+    return json.dumps(content, allow_nan=False, indent=2) + "\n"
 
 
 def _joined(path: Path) -> str:
@@ -134,7 +134,7 @@ def _joined(path: Path) -> str:
     text = ""
     for part in path:
         if _IN_NEED_OF_QUOTES.search(str(part)) or part == "":
-            text += f"[{json.dumps(part, ensure_ascii=False)}]"
+            text += f"[{json.dumps(part)}]"
         else:
             text += f".{part}"
     return text.removeprefix(".")

@@ -5,9 +5,12 @@ import sys
 from collections.abc import Mapping
 
 from sandbox.cli import exits
+from sandbox.config.messages.diagnostics import harmless
+from sandbox.config.result import ConfigMissing
 
 __all__ = [
-    "ISOLATION", "PROGRESS_S", "cannot_start", "error", "has_color", "lost", "say", "show", "write",
+    "ISOLATION", "PROGRESS_S", "cannot_start", "config_missing", "error", "has_color", "lost", "say",
+    "show", "write",
 ]  # fmt: skip
 
 ISOLATION = (
@@ -56,6 +59,12 @@ def write(data: bytes) -> None:
 def error(text: str, hint: str = "") -> None:
     """What went wrong and, after a blank line, how to mend it."""
     say(f"error: {text}" + (f"\n\nhint: {hint}" if hint else ""))
+
+
+def config_missing(missing: ConfigMissing) -> int:
+    """There is no s.yaml; gives the exit code."""
+    error(f"no configuration: {harmless(missing.path)}", missing.hint)
+    return exits.CONFIG_MISSING
 
 
 def lost(count: int, what: str) -> None:

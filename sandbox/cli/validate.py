@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from sandbox.cli import exits, talk
 from sandbox.cli.findings_output import as_github, as_json
 from sandbox.config import Config, ConfigMissing, load, render
+from sandbox.config.messages.diagnostics import harmless
 from sandbox.config.messages.texts import language_of, translated
 
 __all__ = ["validate"]
@@ -26,8 +27,7 @@ def validate(
             path, cwd=os.getcwd(), environ=os.environ, select=functions, env=env, values=values
         )
     except ConfigMissing as missing:
-        talk.error(f"no configuration: {missing.path}", missing.hint)
-        return exits.CONFIG_MISSING
+        return talk.config_missing(missing)
     is_ok = config.ok and not (is_strict and _count(config, "warning"))
     talk.show(_formatted(config, is_ok, format))
     if format == "text":
@@ -60,7 +60,7 @@ def _verdict(config: Config, is_strict: bool, language: str) -> str:
         verdict = translated("{errors}, {warnings} (with --strict, errors too)", language)
     if not errors and not warnings:
         verdict = translated("fine", language)
-    text = f"{config.path}: {verdict.format(errors=counted[0], warnings=counted[1])}"
+    text = f"{harmless(config.path)}: {verdict.format(errors=counted[0], warnings=counted[1])}"
     names = ", ".join(spec.name for spec in config.specs)
     return text + translated("; functions: {names}", language).format(names=names) * config.ok
 

@@ -46,5 +46,19 @@ def test_file_that_cannot_be_written(tmp_path: Path) -> None:
     assert ran.err == "error: cannot write no/such/folder/fc.json: No such file or directory\n"
 
 
+def test_nothing_is_overwritten_without_being_asked(tmp_path: Path) -> None:
+    """A link in a checkout could lead to any file of the user's."""
+    victim = tmp_path / "victim"
+    victim.write_text("precious")
+    (tmp_path / "s.schema.json").symlink_to(victim)
+
+    ran = fcbox(tmp_path, "schema", "-o", "s.schema.json", cwd=tmp_path)
+
+    assert (ran.code, ran.out, victim.read_text()) == (2, b"", "precious")
+    assert ran.err == "error: already there: s.schema.json\n\nhint: --force overwrites it\n"
+    assert fcbox(tmp_path, "schema", "-o", "s.schema.json", "--force", cwd=tmp_path).code == 0
+    assert victim.read_bytes() == fcbox(tmp_path, "schema").out
+
+
 def test_arguments_are_a_mistake(tmp_path: Path) -> None:
     assert fcbox(tmp_path, "schema", "s.yaml").code == 2

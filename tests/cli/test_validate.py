@@ -313,3 +313,18 @@ class TestChinese:
 
         assert ran.code == 78
         assert b"s.yaml:1:10: \\u9519\\u8bef: " in ran.out
+
+
+def test_a_name_cannot_drive_the_terminal_or_the_runner(tmp_path: Path) -> None:
+    """Directories are named by whoever made the repository."""
+    folder = tmp_path / "evil\x1b[31m\n::error::pwned"
+    folder.mkdir()
+    missing = fcbox(tmp_path, "validate", str(folder))
+    (folder / "s.yaml").write_text("[")
+    broken = fcbox(tmp_path, "validate", str(folder))
+    shown = fcbox(tmp_path, "config", "show", str(folder))
+
+    for ran in (missing, broken, shown):
+        text = ran.out.decode() + ran.err
+        assert "\x1b" not in text
+        assert not any(line.startswith("::") for line in text.splitlines())

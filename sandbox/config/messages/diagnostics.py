@@ -12,7 +12,7 @@ Kept light: the cache carries diagnostics, and a start from the cache must take 
 from collections.abc import Mapping
 from typing import NamedTuple
 
-__all__ = ["Diagnostic", "Place", "render", "severity_word"]
+__all__ = ["Diagnostic", "Place", "harmless", "render", "severity_word"]
 
 TAB_COLUMNS = 4
 """A tab is shown as this many blanks, so that the caret stands right in any terminal."""
@@ -58,10 +58,10 @@ def render(diagnostic: Diagnostic, color: bool = False, language: str = "en") ->
     lines = [_heading(diagnostic, color, words), *_snippet(diagnostic, color)]
     for place in diagnostic.related:
         note = _paint(_word("note", words), _COLORS["note"], color)
-        where = f"{_harmless(place.file)}:{place.line}:{place.column}"
-        lines += [f"{where}: {note} {_harmless(place.text)}", *_snippet(place, color)]
+        where = f"{harmless(place.file)}:{place.line}:{place.column}"
+        lines += [f"{where}: {note} {harmless(place.text)}", *_snippet(place, color)]
     if diagnostic.hint:
-        lines += ["", f"{_paint(_word('hint', words), _BOLD, color)} {_harmless(diagnostic.hint)}"]
+        lines += ["", f"{_paint(_word('hint', words), _BOLD, color)} {harmless(diagnostic.hint)}"]
     return "\n".join(lines)
 
 
@@ -75,13 +75,13 @@ def _word(word: str, words: Mapping[str, str]) -> str:
 
 
 def _heading(diagnostic: Diagnostic, color: bool, words: Mapping[str, str]) -> str:
-    place = _harmless(diagnostic.file)
+    place = harmless(diagnostic.file)
     if diagnostic.line:
         place += f":{diagnostic.line}:{diagnostic.column}"
     severity = _word(diagnostic.severity, words)
     severity = _paint(severity, _COLORS.get(diagnostic.severity, ""), color)
     prefix = f"{place}: " if place else ""
-    return f"{prefix}{severity} {_harmless(diagnostic.message)} [{diagnostic.code}]"
+    return f"{prefix}{severity} {harmless(diagnostic.message)} [{diagnostic.code}]"
 
 
 def _snippet(place: Diagnostic | Place, color: bool) -> list[str]:
@@ -114,10 +114,10 @@ def _fitting(text: str) -> str:
 
 
 def _shown(text: str) -> str:
-    return _harmless(text.replace("\t", " " * TAB_COLUMNS))
+    return harmless(text.replace("\t", " " * TAB_COLUMNS))
 
 
-def _harmless(text: str) -> str:
+def harmless(text: str) -> str:
     """`text` without characters that move the cursor, change colours or reverse the line.
 
     What is quoted comes from files and the environment: it must not drive the terminal.
