@@ -9,9 +9,17 @@ from sandbox.config.messages.diagnostics import harmless
 from sandbox.config.result import ConfigMissing
 
 __all__ = [
-    "ISOLATION", "PROGRESS_S", "cannot_start", "config_missing", "error", "has_color", "lost", "say",
-    "show", "write",
-]  # fmt: skip
+    "ISOLATION",
+    "PROGRESS_S",
+    "cannot_start",
+    "config_missing",
+    "error",
+    "has_color",
+    "lost",
+    "say",
+    "show",
+    "write",
+]
 
 ISOLATION = (
     "isolation: none (own session and clean environment only: a function can do what you can do)"
