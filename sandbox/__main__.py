@@ -53,7 +53,7 @@ def _dispatch(arguments: list[str]) -> int:
 def _run_fast(fields: "dict[str, Any]") -> int:
     from sandbox.cli.hint import early_launch
 
-    launch = early_launch(fields["config"], fields["functions"], fields.get("python"), os.environ)
+    launch = early_launch(fields, os.environ)
     # All further imports happen while the zygote comes up.
     from sandbox.cli.options import RunOptions
     from sandbox.cli.run import run
