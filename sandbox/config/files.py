@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from sandbox.config.inputs import EXISTENCE, Inputs
 from sandbox.config.messages.findings import Findings, near
-from sandbox.config.messages.texts import listed
+from sandbox.config.messages.texts import listed, phrase
 from sandbox.config.result import ConfigMissing
 from sandbox.config.text.document import MAX_FILE_BYTES, parse
 from sandbox.config.text.placeholders import Values
@@ -74,10 +74,20 @@ class Files:
         """The tree of a file, which is `named` by another; None, and a finding, without one."""
         data = self._inputs.read(path, MAX_FILE_BYTES)
         if data is None:
-            self._findings.add("FCB118", named, file=self.shown(path))
+            self._report_unread(path, named)
             return None
         directory = os.path.dirname(path)
         return parse(data, self.shown(path), self._findings, directory, self.values)
+
+    def _report_unread(self, path: str, named: Node | None) -> None:
+        if self._inputs.note(path, EXISTENCE) is not None:
+            self._findings.add("FCB118", named, file=self.shown(path))
+            return
+        advice = phrase("its path begins at the directory of the s.yaml")
+        if named is None:
+            advice = phrase("--env chooses an environment of this file: write it, or leave out "
+                            "--env")  # fmt: skip
+        self._findings.add("FCB370", named, file=self.shown(path), advice=advice)
 
     def report_values(self) -> None:
         """Tells which defaults filled placeholders, and which values were given in vain."""

@@ -60,6 +60,8 @@ def report_top_level(root: Node, findings: Findings) -> None:
                      expected=phrase("a map of resources"),
                      advice=phrase("write each resource below it, indented, with component and "
                                    "props"))  # fmt: skip
+    elif "services" in root.value:
+        findings.add("FCB369", root.value["services"].key)
     _report_hooks(root, findings)
 
 

@@ -283,7 +283,7 @@ def test_what_a_function_needs(project: Project, props: str, codes: list[str]) -
         ("edition: 3.0.0\nresources: {a: b}\n", "FCB312", 2, "expected a map"),
         ("edition: 3.0.0\nresources: {a: {component: oss}}\n", "FCB309", 2, "component 'oss'"),
         (with_props("", top="varz: {}\n"), "FCB306", 2, "did you mean vars?"),
-        (with_props("", top="extend: base.yaml\n"), "FCB118", 2, "base.yaml cannot be read"),
+        (with_props("", top="extend: base.yaml\n"), "FCB370", 2, "base.yaml is not there"),
         (with_props("", top="actions: {pre-deploy: [{run: npm i}, {plugin: p}]}\n"),
          "FCB307", 2, "npm i, plugin p"),
         (with_props("", top="fcbox: {prot: 1}\n"), "FCB306", 2, "did you mean port?"),

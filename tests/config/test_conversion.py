@@ -252,7 +252,6 @@ def test_is_fc2(text: str, answer: bool) -> None:
         ("gpuMemorySize: 1024, instanceType: g1",
          {"gpuConfig": {"gpuMemorySize": 1024, "gpuType": "fc.gpu.tesla.1"}}),
         ("instanceType: fc.gpu.ampere.1", {"gpuConfig": {"gpuType": "fc.gpu.ampere.1"}}),
-        ("instanceType: e1", {}),
         ("customDNS: {nameServers: [8.8.8.8]}", {"customDNS": {"nameServers": ["8.8.8.8"]}}),
         ("description: d, runtime: python3.9", {"description": "d", "runtime": "python3.9"}),
         ("somethingNew: 1", {"somethingNew": 1}),
@@ -478,6 +477,13 @@ def test_variables_that_stand_for_maps(text: str) -> None:
          "FCB356", "no preFreeze"),
         ("services: {a: {component: fc, props: {service: {name: s}}}}",
          "FCB332", "'a' is left out"),
+        ("services: {a: {component: fc, props: {service: {name: s}, functon: {name: f}}}}",
+         "FCB332", "did you mean function?"),
+        ("services: {a: {component: fc, props: {service: {name: s, function: {name: f}}}}}",
+         "FCB332", "`function` was found below `service`"),
+        (with_function("", props="functon: {name: f},"), "FCB306", "did you mean function?"),
+        (with_function("", props="triggers: [{nam: x}],"), "FCB306", "did you mean name?"),
+        (with_function("instanceType: e1"), "FCB331", "cpu and memorySize"),
         ("services: {a: {component: fc, props: {service: s, function: {name: f}}}}",
          "FCB333", "service must be a map"),
         ("services: {a: {component: fc, props: {function: '${vars.nothing}'}}}",
@@ -494,7 +500,38 @@ def test_told(text: str, code: str, says: str) -> None:
     first, second = findings.items
 
     assert (first.code, second.code) == ("FCB330", code)
-    assert says in second.message
+    assert says in f"{second.message}; {second.hint}"
+
+
+@pytest.mark.parametrize("key", ["triggerName", "qualifier", "name", "anything"])
+def test_names_of_3_and_foreign_ones_are_no_slips(key: str) -> None:
+    findings = Findings()
+    text = with_function("", props=f"functionName: f, triggers: [{{{key}: x}}],")
+    root = parse(text.encode(), "s.yaml", findings)
+    assert root is not None
+    converted(root, findings)
+
+    assert [each.code for each in findings.items] == ["FCB330"]
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("${pictres.props.region}", "'pictres' in ${pictres.props.region} not found; did you mean"),
+        ("${zz.props.q}", "the service or resource 'zz' in ${zz.props.q} not found; there is"),
+        ("${functionName}", "for example ${vars.name}"),
+        ("${environment.x}", "for example ${vars.name}"),
+        ("${HOME}", "is written ${env('HOME')}"),
+    ],
+)
+def test_what_an_unknown_variable_was_meant_to_be(project: Project, text: str, says: str) -> None:
+    name = "pictures"
+    file = (f"services: {{{name}: {{component: fc, props: {{region: cn-hangzhou, service: "
+            f"{{name: s}}, function: {{name: f, runtime: python3.10, description: '{text}'}}}}}}}}"
+            )  # fmt: skip
+    found = {each.code: each for each in project.load(file).diagnostics}["FCB201"]
+
+    assert says in f"{found.message}; {found.hint}"
 
 
 @pytest.mark.parametrize("nas", ["auto", "Auto"])

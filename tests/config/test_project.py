@@ -103,7 +103,7 @@ def test_a_mistake_in_the_base_file_is_shown_there(project: Project) -> None:
 @pytest.mark.parametrize(
     ("main", "base", "code"),
     [
-        ("extend: no.yaml\n", "", "FCB118"),
+        ("extend: no.yaml\n", "", "FCB370"),
         ("extend: base.txt\n", "", "FCB360"),
         ("extend: s.yaml\n", "", "FCB360"),
         ("extend: [base.yaml]\n", "", "FCB360"),
@@ -193,8 +193,8 @@ def test_vars_are_not_known_in_an_environment(project: Project) -> None:
 @pytest.mark.parametrize(
     ("top", "environments", "env", "code", "says"),
     [
-        ("", None, "prod", "FCB118", "env.yaml cannot be read"),
-        ("env: e/x.yaml\n", None, "prod", "FCB118", "e/x.yaml cannot be read"),
+        ("", None, "prod", "FCB370", "env.yaml is not there"),
+        ("env: e/x.yaml\n", None, "prod", "FCB370", "e/x.yaml is not there"),
         ("", ENVIRONMENTS, "pord", "FCB362", "did you mean prod?"),
         ("", "environments: {a: {name: prod}}\n", "prod", "", ""),
         ("", "environments: {prod: {}}\n", "prod", "FCB362", "there is none"),

@@ -20,7 +20,7 @@ from typing import NamedTuple
 from sandbox.config.messages.texts import Phrase, phrase
 from sandbox.config.text import scalars
 
-__all__ = ["Call", "Expression", "GrammarError", "Literal", "Reference", "parse_template"]
+__all__ = ["FORMS", "Call", "Expression", "GrammarError", "Literal", "Reference", "parse_template"]
 
 MAX_CALL_DEPTH = 16
 
@@ -54,7 +54,7 @@ _FIRST_HINTS = {
 }  # fmt: skip
 """Where nothing else stands in the braces yet."""
 
-_FORMS = phrase("for example ${{vars.name}}, ${{this.props.name}} or ${{env('NAME', 'default')}}")
+FORMS = phrase("for example ${{vars.name}}, ${{this.props.name}} or ${{env('NAME', 'default')}}")
 
 
 class Literal(NamedTuple):
@@ -227,4 +227,4 @@ class _Parser:
         )
         is_first = not self._text[self._start : self.position].strip()
         hint = _FIRST_HINTS.get(char) if is_first else None
-        return GrammarError(found, self.position, hint or _HINTS.get(char, _FORMS))
+        return GrammarError(found, self.position, hint or _HINTS.get(char, FORMS))

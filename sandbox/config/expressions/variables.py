@@ -22,6 +22,7 @@ from sandbox.config.expressions.functions import (
     Surroundings,
 )
 from sandbox.config.expressions.grammar import (
+    FORMS,
     Argument,
     Call,
     Expression,
@@ -40,6 +41,7 @@ from sandbox.config.text.source import (
     Node,
     Span,
     Value,
+    child,
     weighed,
 )
 
@@ -257,6 +259,10 @@ class Variables:
             return phrase("write `{name}:` at the top level of the file", name=path[0])
         return _advice_below(top, path, 1, lambda node: self._known(node, path, resource))
 
+    def resource_names(self) -> list[str]:
+        resources = child(self._root, "resources")
+        return list(resources.value) if resources and isinstance(resources.value, dict) else []
+
     def _known(self, node: Node, path: tuple[str, ...], resource: str) -> Node:
         key = (id(node), _this_at(path, resource))
         return self._done[key][1] if key in self._done else node
@@ -359,9 +365,23 @@ class _Evaluation:
             raise _FaultError(
                 "FCB201", what=_written(path), advice=phrase("`this` is known below a resource")
             )
-        name = ".".join(path[1:] if path[0] == "env" else path)
-        advice = phrase("an environment variable is written ${{env('{name}')}}", name=name)
-        raise _FaultError("FCB201", what=_written(path), advice=advice)
+        raise self._strange(path)
+
+    def _strange(self, path: tuple[str, ...]) -> _FaultError:
+        """What begins with no root: what was meant can be told from its form."""
+        what: Phrase | str = _written(path)
+        names = self._variables.resource_names()
+        if path[1:2] == ("props",) and names:
+            advice: Phrase | Near = near(path[0], names)
+            what = phrase("the service or resource '{name}' in {text}", name=path[0], text=what)
+            if path[0] in names:
+                advice = phrase("write {text}", text=_written(("resources", *path)))
+        elif path[0] == "env" or (len(path) == 1 and path[0].isupper()):
+            name = ".".join(path[1:] or path)
+            advice = phrase("an environment variable is written ${{env('{name}')}}", name=name)
+        else:
+            advice = FORMS
+        return _FaultError("FCB201", what=what, advice=advice)
 
 
 def _is_final(value: Value) -> bool:

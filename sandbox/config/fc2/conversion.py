@@ -21,12 +21,14 @@ from sandbox.config.fc2.places import (
     Gone,
     Place,
     Table,
+    is_of_3,
+    names_at,
     place_in,
 )
 from sandbox.config.fc2.references import References
 from sandbox.config.fc2.values import CHANGES, component_of, joined
-from sandbox.config.messages.findings import Findings, RefusedError
-from sandbox.config.messages.texts import phrase
+from sandbox.config.messages.findings import Findings, Near, RefusedError, near
+from sandbox.config.messages.texts import Phrase, phrase
 from sandbox.config.text.document import MAX_NODES
 from sandbox.config.text.source import Entry, Node, Span, child, weighed
 
@@ -141,12 +143,31 @@ class _Conversion:
             return self._renamed(node, RESOURCE)
         function, service = child(props, "function"), child(props, "service")
         if function is None and service is not None:
-            self._findings.add("FCB332", entry.key, name=key)
+            self._report_no_function(key, entry.key, _entries(props), _entries(service))
             return None
         self._functions.add(key)
         result = _entries(self._renamed(node, RESOURCE))
         result["props"] = Entry(_entries(node)["props"].key, self._props(props))
         return weighed(result, node.span)
+
+    def _report_no_function(self, key: str, at: Span, props: Entries, service: Entries) -> None:
+        """A service alone, or one whose function is misspelt or stands at the wrong place."""
+        advice: Phrase | Near = phrase("3.0 has no services; what they were set to belongs to each "
+                                       "function")  # fmt: skip
+        slip = next((each for each in props if self._is_slip(each, PROPS, ("function",))), None)
+        if "function" in service:
+            at = service["function"].key
+            advice = phrase("`{key}` was found below `service`: move it up, beside `service`",
+                            key="function")  # fmt: skip
+        elif slip is not None:
+            at, advice = props[slip].key, near(slip, ("function",))
+        self._findings.add("FCB332", at, name=key, advice=advice)
+
+    def _is_slip(self, key: str, table: Table, meant: tuple[str, ...] = ()) -> bool:
+        """Whether `key` looks like a name of 2.0 (one of `meant`), and is none of 3.0."""
+        names = names_at(table)
+        is_known = key in names or not names or is_of_3(table, key)
+        return not is_known and self._findings.is_slip(key, meant or names)
 
     def _is_copy(self, component: Node, props: Node | None) -> bool:
         """Whether it is fc at a path, or under another name: only fc has both of these maps."""
@@ -233,7 +254,9 @@ class _Conversion:
     def _move(self, key: str, entry: Entry, table: Table, result: Entries) -> None:
         """Puts the entry into `result`, at its place."""
         place = place_in(table, key)
-        if isinstance(place, Gone):
+        if self._is_slip(key, table):
+            self._findings.add("FCB306", entry.key, key=key, advice=near(key, names_at(table)))
+        elif isinstance(place, Gone):
             self._leave_out(key, place, entry.key)
         elif place.to == HERE:
             for inner, each in _entries(entry.node).items():

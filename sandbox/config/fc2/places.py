@@ -30,6 +30,8 @@ __all__ = [
     "Gone",
     "Place",
     "Table",
+    "is_of_3",
+    "names_at",
     "place_in",
     "place_of",
 ]
@@ -157,6 +159,22 @@ def place_in(table: Table, key: str) -> Place | Gone:
     """The place of `key`: itself, where the table says nothing."""
     found = table.get(key) or table.get(ANY) or Place(key)
     return found._replace(to=key) if isinstance(found, Place) and found.to == ANY else found
+
+
+def names_at(table: Table) -> tuple[str, ...]:
+    """All keys of 2.0, where few others can stand; none where 3.0 knows nearly the same."""
+    if table is PROPS:
+        return ("region", *PROPS)
+    return (*_TRIGGER, "qualifier", "sourceArn", "description") if table is _TRIGGER else ()
+
+
+def is_of_3(table: Table, key: str) -> bool:
+    """Whether something of `table` moves to `key`, which is then the 3.0 form already."""
+    return any(
+        is_of_3(place.below, key) if place.to == HERE else place.to.split(".")[0] == key
+        for place in table.values()
+        if isinstance(place, Place)
+    )
 
 
 def place_of(path: tuple[str, ...]) -> tuple[str, ...]:

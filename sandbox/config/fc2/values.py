@@ -56,13 +56,12 @@ def _arn(entry: Entry, findings: Findings) -> Node | None:
 
 
 def _instance_type(entry: Entry, findings: Findings) -> Node | None:
-    """Instances with a GPU have a type in 3.0; elastic ones (e1) are simply all the others."""
+    """Instances with a GPU have a type in 3.0; all others have none."""
     value = entry.node.value
     if isinstance(value, str) and (value in _GPU or value.startswith("fc.gpu.")):
         return entry.node._replace(value=_GPU.get(value, value))
-    if value != "e1":
-        reason = phrase("in 3.0 cpu and memorySize say how large an instance is")
-        findings.add("FCB331", entry.key, key="instanceType", reason=reason)
+    reason = phrase("in 3.0 cpu and memorySize say how large an instance is")
+    findings.add("FCB331", entry.key, key="instanceType", reason=reason)
     return None
 
 

@@ -214,6 +214,11 @@ CATALOGUE: dict[str, Entry] = {
     "FCB368": _warning(
         "the environment has an overlay for '{name}', which this file does not have", "{advice}"
     ),
+    "FCB369": _warning(
+        "`services` is ignored: a file of edition 3.0.0 has `resources`",
+        "move what it holds below `resources`, or delete it",
+    ),
+    "FCB370": _error("{file} is not there", "{advice}"),
     # --- layers and mount points
     "FCB340": _warning(
         "the layer {name} is not mapped to a directory: the function runs without it",
@@ -261,8 +266,7 @@ CATALOGUE: dict[str, Entry] = {
     ),
     "FCB331": _warning("{key} is left out of the 3.0 form: {reason}"),
     "FCB332": _warning(
-        "resource '{name}' is left out of the 3.0 form: a service without a function",
-        "3.0 has no services; what they were set to belongs to each function",
+        "resource '{name}' is left out of the 3.0 form: a service without a function", "{advice}"
     ),
     "FCB333": _error(
         "{key} must be a map, or a variable that stands for one in this file",

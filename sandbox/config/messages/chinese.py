@@ -118,7 +118,7 @@ MESSAGES: dict[str, tuple[str, str]] = {
     "FCB331": ("3.0 格式中不包含 {key}：{reason}", ""),
     "FCB332": (
         "3.0 格式中不包含资源 '{name}'：该服务没有函数",
-        "3.0 没有服务的概念，原来服务上的配置属于每个函数",
+        "{advice}",
     ),
     "FCB334": (
         "FC 2.0 的 HTTP 函数：请求处理程序在云端的参数为 (environ, start_response)，"
@@ -189,6 +189,11 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "请检查代码中的 /mnt/auto，或写出挂载点并设置 mountDir: /mnt/auto",
     ),
     "FCB368": ("环境中有针对 '{name}' 的 overlay，但本文件中没有它", "{advice}"),
+    "FCB369": (
+        "`services` 已忽略：edition 为 3.0.0 的文件应使用 `resources`",
+        "请将其中的内容移到 `resources` 下，或删除它",
+    ),
+    "FCB370": ("文件 {file} 不存在", "{advice}"),
     # --- code and handlers
     "FCB401": ("code：目录 {path} 不存在", "路径相对于 s.yaml 所在的目录"),
     "FCB402": ("暂不支持{what}的 code", "请指定代码目录，或代码的 .zip 包"),

@@ -93,6 +93,14 @@ _PARTS = {
         "请检查双引号中的转义序列，以及以 % 开头的行",
     "make it, or name another; paths begin at the directory of the s.yaml":
         "请创建该目录，或指定另一个目录，路径相对于 s.yaml 所在的目录",
+    "--env chooses an environment of this file: write it, or leave out --env":
+        "--env 用来选择该文件中的环境：请编写该文件，或去掉 --env",
+    "its path begins at the directory of the s.yaml": "其路径相对于 s.yaml 所在的目录",
+    "the service or resource '{name}' in {text}": "{text} 中的服务或资源 '{name}'",
+    "`{key}` was found below `service`: move it up, beside `service`":
+        "`{key}` 写在了 `service` 下：请上移一层，与 `service` 并列",
+    "3.0 has no services; what they were set to belongs to each function":
+        "3.0 没有服务的概念，原来服务上的配置属于每个函数",
     "the text holds a NUL or half a character": "文本中包含 NUL 字符或不完整的字符",
     "it is for the keys of actions only": "它只能用于 actions 的键",
     "it would run a program": "它会执行外部程序",
