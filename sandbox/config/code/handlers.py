@@ -27,7 +27,7 @@ __all__ = ["Sources", "find_handler", "module_names", "split_handler"]
 MAX_SOURCE_BYTES = 1 << 16
 """A syntax tree takes up to a thousand times the memory of what is written: 50 MB of this."""
 
-MAX_SYNTAX_NODES = 70_000
+MAX_SYNTAX_NODES = 50_000
 """Of all modules of one application: they are looked at one by one."""
 
 MAX_TREES_LISTED = 20
