@@ -94,7 +94,7 @@ def test_a_finding_in_chinese_text_points_at_the_right_place(project: Project) -
 
     (diagnostic,) = project.load(with_props(text)).diagnostics
 
-    assert render(diagnostic) == (
+    assert render(diagnostic._replace(hint="")) == (
         "s.yaml:10:18: error: ${vars.nope} not found [FCB201]\n"
         "      region: 地区-${vars.nope}-x\n"
         "                   ^^^^^^^^^^^^"

@@ -373,3 +373,20 @@ def test_a_file_that_never_ends_its_read_is_not_waited_for(project: Project) -> 
         config = project.load("name: \"${file('/proc/kmsg')}\"\n" + MAIN)
 
     assert set(codes(config)) <= {"FCB207"}
+
+
+@pytest.mark.parametrize(
+    ("top", "environment", "hint"),
+    [
+        ("", "prod", "--env chooses an environment of this file"),
+        ("env: x.yaml\n", "prod", "its path begins at the directory of the s.yaml"),
+        ("extend: x.yaml\n", None, "its path begins at the directory of the s.yaml"),
+    ],
+)
+def test_a_file_that_is_not_there(
+    project: Project, top: str, environment: str | None, hint: str
+) -> None:
+    found = project.load(with_props("", top=top), env=environment).diagnostics[0]
+
+    assert found.code == "FCB370"
+    assert found.hint.startswith(hint)
