@@ -6,7 +6,7 @@ import pytest
 
 from sandbox.config import Config, render
 from sandbox.core.spec import FunctionSpec
-from tests.config.support import HANDLER, Project
+from tests.config.support import HANDLER, Project, with_props
 
 MAIN = """\
 edition: 3.0.0
