@@ -146,6 +146,24 @@ def _many_members(path: Path) -> None:
             archive.writestr(zipfile.ZipInfo(f"m{number}"), b"")
 
 
+def _many_links(path: Path) -> None:
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("index.py", b"")
+        for number in range(1001):
+            archive.writestr(_of_kind(f"l{number}", stat.S_IFLNK), b"index.py")
+
+
+def _with_folders(members: int, levels: int) -> Callable[[Path], object]:
+    """Each member lies in that many directories of its own."""
+
+    def write(path: Path) -> None:
+        with zipfile.ZipFile(path, "w") as archive:
+            for number in range(members):
+                archive.writestr(zipfile.ZipInfo(f"{number:x}/" + "d/" * (levels - 1) + "f"), b"")
+
+    return write
+
+
 HOSTILE: dict[str, tuple[str, Callable[[Path], object]]] = {
     "up": ("FCB412", _with_name("../up.py")),
     "up in the middle": ("FCB412", _with_name("a/../../up.py")),
@@ -155,6 +173,8 @@ HOSTILE: dict[str, tuple[str, Callable[[Path], object]]] = {
     "backslash": ("FCB412", _with_name("a\\..\\x.py")),
     "NUL": ("FCB412", _patched(b"index.py", b"in\0ex.py")),
     "long name": ("FCB412", _with_name("n" * 2000)),
+    "deep name": ("FCB412", _with_name("d/" * 64 + "f")),
+    "many deep names": ("FCB412", _with_folders(3_900, 500)),
     "link up": ("FCB413", _with_link("l", "../x")),
     "link absolute": ("FCB413", _with_link("l", "/etc/passwd")),
     "link deep up": ("FCB413", _with_link("a/b/l", "../../../x")),
@@ -164,6 +184,8 @@ HOSTILE: dict[str, tuple[str, Callable[[Path], object]]] = {
     "encrypted": ("FCB414", _encrypted),
     "a million members": ("FCB415", _million_members),
     "many members": ("FCB415", _many_members),
+    "many links": ("FCB415", _many_links),
+    "many directories that names imply": ("FCB415", _with_folders(4_000, 60)),
     "bomb": ("FCB418", _bomb),
     "bzip2 bomb": ("FCB417", _packed_by(zipfile.ZIP_BZIP2)),
     "lzma bomb": ("FCB417", _packed_by(zipfile.ZIP_LZMA)),

@@ -4,15 +4,19 @@ The configuration applies them before anything runs, to report what is wrong; th
 them again to the file that it unpacks, which may be another one by then. Nothing is written here.
 
 Names. A member's name is a path below the code directory: relative, with `/` between its parts,
-without `..`, and no two members at one place. A symbolic link may lead to another place below the
-code directory: `..` may stand at the beginning of its target only, and lead no higher than that
-directory. So no chain of links leaves it, whatever the links in between are.
+without `..`, not deeper than `MAX_DEPTH`, and no two members at one place. A symbolic link may lead
+to another place below the code directory: `..` may stand at the beginning of its target only, and
+lead no higher than that directory. So no chain of links leaves it, whatever the links in between
+are.
 
 Sizes. The central directory is read in one piece: `_Bounded` refuses a large one before it is
 held. The sizes that it declares are added up before anything is unpacked, and zipfile gives no
 more of a member than it declares. It holds no more than was asked for either, but for deflate
 only: of bzip2 and lzma it unpacks all that a few kilobytes stand for at once, so neither is
 accepted. Members may not share bytes of the file: packed, they are together no larger than it.
+
+Counts. Directories that names imply are made like those that are members, so they count as such.
+Each link has to be opened to be judged, which is most of the time that this takes.
 """
 
 from __future__ import annotations
@@ -26,6 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "MAX_DIRECTORY_BYTES",
+    "MAX_LINKS",
     "MAX_MEMBERS",
     "MAX_UNPACKED_BYTES",
     "ArchiveRefusedError",
@@ -38,10 +43,13 @@ __all__ = [
 ]
 
 MAX_MEMBERS = 20_000
+"""And directories that their names imply."""
+MAX_LINKS = 1000
 MAX_DIRECTORY_BYTES = 4 << 20
 """Of the archive's central directory: 200 bytes for each of the members."""
 MAX_UNPACKED_BYTES = 2 << 30
 MAX_NAME_BYTES = 1024
+MAX_DEPTH = 64
 MAX_LINK_BYTES = 4096
 
 _METHODS = frozenset((0, 8))  # stored, deflated
@@ -56,8 +64,14 @@ class Trouble:
     NAME = "the member {detail} has a name that is no path below the code directory"
     LINK = "the symbolic link {detail} leads out of the code directory"
     ENCRYPTED = "the member {detail} is encrypted"
-    MANY = f"it has more than {MAX_MEMBERS} members"
+    MANY = (
+        f"it has more than {MAX_MEMBERS} members and directories, or than {MAX_LINKS} symbolic "
+        "links"
+    )
     LARGE = f"it has more than {MAX_UNPACKED_BYTES >> 30} GB when it is unpacked"
+    LARGE_TOGETHER = (
+        f"all archives that are unpacked have more than {MAX_UNPACKED_BYTES >> 30} GB together"
+    )
     TWICE = "two members want to be at {detail}"
     METHOD = (
         "the member {detail} is neither a file nor a directory nor a symbolic link, or neither "
@@ -114,7 +128,7 @@ def open_archive(file: IO[bytes]) -> ZipFile:
 def members_of(archive: ZipFile) -> list[Member]:
     """All members. Raises ArchiveRefusedError for the first one that may not be unpacked."""
     infos = archive.infolist()
-    if len(infos) > MAX_MEMBERS:
+    if len(infos) > MAX_MEMBERS or sum(map(_is_link, infos)) > MAX_LINKS:
         raise ArchiveRefusedError(Trouble.MANY)
     if sum(info.file_size for info in infos) > MAX_UNPACKED_BYTES:
         raise ArchiveRefusedError(Trouble.LARGE)
@@ -146,14 +160,22 @@ def _member(archive: ZipFile, info: ZipInfo) -> Member:
     path = _path(info)
     if info.flag_bits & _ENCRYPTED:
         raise ArchiveRefusedError(Trouble.ENCRYPTED, path)
-    mode = info.external_attr >> 16 if info.create_system == _MADE_BY_UNIX else 0
+    mode = _mode(info)
     kind = stat.S_IFMT(mode)
     is_directory = info.is_dir()
     fits = (0, stat.S_IFDIR) if is_directory else (0, stat.S_IFREG, stat.S_IFLNK)
     if info.compress_type not in _METHODS or kind not in fits:
         raise ArchiveRefusedError(Trouble.METHOD, path)
-    link = _link(archive, info, path) if kind == stat.S_IFLNK else None
+    link = _link(archive, info, path) if _is_link(info) else None
     return Member(path, info, is_directory, bool(mode & 0o100), link)
+
+
+def _mode(info: ZipInfo) -> int:
+    return info.external_attr >> 16 if info.create_system == _MADE_BY_UNIX else 0
+
+
+def _is_link(info: ZipInfo) -> bool:
+    return stat.S_ISLNK(_mode(info))
 
 
 def _path(info: ZipInfo) -> str:
@@ -162,8 +184,9 @@ def _path(info: ZipInfo) -> str:
     parts = [part for part in name.split("/") if part not in ("", ".")]
     is_windows = "\\" in name or (len(name) > 1 and name[1] == ":")
     size = len(name.encode("utf-8", "surrogatepass"))
-    is_odd = "\0" in name or not name or size > MAX_NAME_BYTES or not (parts or info.is_dir())
-    if is_windows or is_odd or name.startswith("/") or ".." in parts:
+    is_long = size > MAX_NAME_BYTES or len(parts) > MAX_DEPTH
+    is_odd = "\0" in name or not name or not (parts or info.is_dir())
+    if is_windows or is_long or is_odd or name.startswith("/") or ".." in parts:
         raise ArchiveRefusedError(Trouble.NAME, repr(name[:MAX_NAME_BYTES]))
     return "/".join(parts)
 
@@ -185,7 +208,7 @@ def _link(archive: ZipFile, info: ZipInfo, path: str) -> str:
 
 
 def _check_places(members: list[Member]) -> None:
-    """One member at a place, and nothing below what is no directory."""
+    """One member at a place, nothing below what is no directory, not too many directories."""
     folders = {member.path for member in members if member.is_directory}
     taken: set[str] = set()
     for member in members:
@@ -194,11 +217,14 @@ def _check_places(members: list[Member]) -> None:
                 raise ArchiveRefusedError(Trouble.TWICE, member.path)
             taken.add(member.path)
     for member in members:
-        at = member.path.rfind("/")
-        while at > 0:
-            if member.path[:at] in taken:
-                raise ArchiveRefusedError(Trouble.TWICE, member.path[:at])
-            at = member.path.rfind("/", 0, at)
+        folder = member.path.rpartition("/")[0]
+        while folder and folder not in folders:  # whoever put it there saw to those above it
+            if folder in taken:
+                raise ArchiveRefusedError(Trouble.TWICE, folder)
+            folders.add(folder)
+            if len(folders) + len(taken) > MAX_MEMBERS:
+                raise ArchiveRefusedError(Trouble.MANY)
+            folder = folder.rpartition("/")[0]
 
 
 def _text(exc: Exception) -> str:

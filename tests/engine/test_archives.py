@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from sandbox import Callback, FunctionSpec, Sandbox
-from sandbox.engine import leftovers
+from sandbox.engine import archives, leftovers
 from sandbox.engine.archives import unpacked
 from tests.archives import DAMAGED, HOSTILE, write_zip
 from tests.boxes import PYTHON, box_tag, environ_of, live_processes, open_box, wait_until
@@ -85,6 +85,27 @@ def test_hostile_archives_are_refused(tmp_path: Path, name: str) -> None:
     assert caught.value.filename == str(path)
     outside = {each.name for each in tmp_path.iterdir()} - {"a.zip", "code"}
     assert outside == set()
+
+
+@pytest.mark.parametrize(("size", "is_refused"), [(500, False), (501, True)])
+def test_archives_share_the_limit_of_bytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int, is_refused: bool
+) -> None:
+    """With a small limit: two gigabytes would take long. An archive that two share counts once."""
+    monkeypatch.setattr(archives, "MAX_UNPACKED_BYTES", 1000)
+    first = write_zip(tmp_path / "a.zip", {"index.py": bytes(500)})
+    second = write_zip(tmp_path / "b.zip", {"index.py": bytes(size)})
+    specs = [
+        FunctionSpec(path[-5], "index.h", "", PYTHON, code_archive=path)
+        for path in (first, first, second)
+    ]
+
+    if not is_refused:
+        assert len({spec.code_dir for spec in unpacked(specs, str(tmp_path / "code"))}) == 2
+        return
+    with pytest.raises(OSError, match="all archives that are unpacked") as caught:
+        unpacked(specs, str(tmp_path / "code"))
+    assert caught.value.filename == second
 
 
 def test_links_that_stay_inside(tmp_path: Path) -> None:

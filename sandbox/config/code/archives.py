@@ -9,6 +9,7 @@ from typing import IO
 from sandbox.config.code.trees import MAX_FILES_LISTED, Fault
 from sandbox.config.inputs import Inputs
 from sandbox.core.archive import (
+    MAX_LINKS,
     MAX_MEMBERS,
     MAX_UNPACKED_BYTES,
     ArchiveRefusedError,
@@ -54,8 +55,8 @@ class Archive:
         except OSError:
             return Fault("FCB118", {"file": path})
         except ArchiveRefusedError as exc:
-            gb = MAX_UNPACKED_BYTES >> 30
-            fields = {"path": path, "detail": exc.detail, "most": MAX_MEMBERS, "gb": gb}
+            limits = {"most": MAX_MEMBERS, "links": MAX_LINKS, "gb": MAX_UNPACKED_BYTES >> 30}
+            fields = {"path": path, "detail": exc.detail, **limits}
             return Fault(CODES[exc.trouble], fields)
 
     def names(self) -> list[str]:

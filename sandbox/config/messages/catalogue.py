@@ -306,7 +306,10 @@ CATALOGUE: dict[str, Entry] = {
     "FCB414": _error(
         "{path}: the member {detail} is encrypted", "the cloud cannot unpack it either"
     ),
-    "FCB415": _error("{path} has more than {most} members", "leave out what the code does not use"),
+    "FCB415": _error(
+        "{path} has more than {most} members and directories, or than {links} symbolic links",
+        "leave out what the code does not use",
+    ),
     "FCB416": _error(
         "{path}: two members want to be at {detail}",
         "make the archive anew, with each name once",
