@@ -13,13 +13,7 @@ from sandbox.config.inputs import Inputs
 from sandbox.config.messages.findings import Findings
 from sandbox.config.messages.texts import phrase
 from sandbox.config.props.checks import report_checks
-from sandbox.config.props.models import (
-    FC2_KEYS,
-    NAME_PATTERN,
-    BoxFunction,
-    Hook,
-    Props,
-)
+from sandbox.config.props.models import FC2_KEYS, NAME_PATTERN, BoxFunction, Hook, Props
 from sandbox.config.props.validation import validated
 from sandbox.config.text import scalars
 from sandbox.config.text.source import BROKEN, Entry, Node, Span, child, is_broken
