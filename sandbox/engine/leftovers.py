@@ -14,9 +14,11 @@ from __future__ import annotations
 
 import fcntl
 import os
+import stat
 import time
 
 from sandbox.engine import procs
+from sandbox.private import make_private
 
 TYPE_CHECKING = False  # not from typing: this module is on the path of a start
 if TYPE_CHECKING:
@@ -30,6 +32,7 @@ _NEW = ".new"
 _MAKING_S = 60.0
 """Younger directories that are not locked may still be in the making; that takes microseconds."""
 _RECORD = "record.json"
+_MAX_RECORD_BYTES = 1 << 20
 
 
 def state_dir(environ: Mapping[str, str]) -> str:
@@ -46,7 +49,7 @@ class Registration:
     def __init__(self, state: str) -> None:
         self.box_tag = procs.new_box_tag()
         runs = os.path.join(state, "runs")
-        os.makedirs(runs, mode=0o700, exist_ok=True)
+        make_private(runs)  # who can write there could have ours removed, or others' ended
         self._path = os.path.join(runs, f"{self.box_tag:x}")
         self.home = os.path.join(self._path, "home")
         self.code = os.path.join(self._path, "code")
@@ -143,11 +146,22 @@ def _read(path: str) -> dict[str, Any]:
     import json
 
     try:
-        with open(os.path.join(path, _RECORD), "rb") as file:
-            record = json.loads(file.read())
+        record = json.loads(_bytes_of(os.path.join(path, _RECORD)))
     except (OSError, ValueError, RecursionError):
         return {}
     return record if isinstance(record, dict) else {}
+
+
+def _bytes_of(path: str) -> bytes:
+    # A function can write there: it may be a pipe, a link to a device, or very large.
+    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+    with open(fd, "rb") as file:
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            raise ValueError("no regular file")
+        data = file.read(_MAX_RECORD_BYTES + 1)
+    if len(data) > _MAX_RECORD_BYTES:
+        raise ValueError("too large")
+    return data
 
 
 def _remove(path: str) -> None:

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -38,6 +38,13 @@ with Sandbox([FunctionSpec("f", "index.handler", code, python=python)], environ=
     pids = [record.pid for record in box.instances()] + box.statistics()["zygotes"]
     print(json.dumps(pids), flush=True)
     sys.stdin.read()
+"""
+
+
+READ_RECORDS = """
+import sys
+from sandbox.engine import leftovers
+print(leftovers.live_records(sys.argv[1]))
 """
 
 
@@ -142,6 +149,33 @@ def test_registration_where_nothing_can_be_made(tmp_path: Path) -> None:
         leftovers.Registration(str(tmp_path / "file" / "state"))
 
 
+def test_registration_where_others_may_write(tmp_path: Path) -> None:
+    """What is ours, from a time with another umask, is closed to them."""
+    runs = tmp_path / "runs"
+    runs.mkdir()
+    runs.chmod(0o777)
+
+    leftovers.Registration(str(tmp_path)).close()
+
+    assert runs.stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make what belongs to another user")
+def test_registration_where_another_user_reigns(tmp_path: Path) -> None:
+    """They could rename what stands there, or name a box for us to end. Nothing is left there."""
+    runs = tmp_path / "runs"
+    runs.mkdir()
+    runs.chmod(0o777)
+    os.chown(runs, 1234, -1)
+
+    with pytest.raises(PermissionError, match="belongs to another user") as caught:
+        leftovers.Registration(str(tmp_path))
+
+    assert caught.value.filename == str(runs)
+    assert list(runs.iterdir()) == []
+    assert runs.stat().st_mode & 0o777 == 0o777
+
+
 def test_files_of_the_function_go_too(tmp_path: Path) -> None:
     """Whatever it left in its HOME."""
     registration = leftovers.Registration(str(tmp_path))
@@ -168,6 +202,28 @@ def test_corrupt_records_are_passed_over(tmp_path: Path, data: bytes) -> None:
     os.close(registration._fd)
     assert leftovers.clean(str(tmp_path)) == 1
     assert not folder.exists()
+
+
+RECORDS: dict[str, Callable[[Path], object]] = {
+    "pipe": os.mkfifo,
+    "directory": os.mkdir,
+    "link": lambda path: path.symlink_to(path.parent.parent / "elsewhere"),
+    "large": lambda path: path.write_bytes(b'{"port": 9}' + b" " * (1 << 20)),
+}
+
+
+@pytest.mark.parametrize("name", RECORDS)
+def test_records_that_functions_plant_are_passed_over(tmp_path: Path, name: str) -> None:
+    """Nobody waits for a pipe, reads without end, or reads other files."""
+    registration = leftovers.Registration(str(tmp_path))
+    (tmp_path / "runs" / "elsewhere").write_text('{"port": 9}')
+    RECORDS[name](Path(registration.home).parent / "record.json")
+    command = [sys.executable, "-c", READ_RECORDS, str(tmp_path)]
+    environ = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    done = subprocess.run(command, env=environ, capture_output=True, timeout=20, check=False)
+
+    assert (done.stdout, done.stderr) == (b"[]\n", b"")
+    registration.close()
 
 
 def test_what_is_not_a_boxs_is_left_alone(tmp_path: Path) -> None:
