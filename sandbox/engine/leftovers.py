@@ -67,9 +67,11 @@ class Registration:
 
         record = {"box_tag": self.box_tag, "pid": os.getpid(), **details}
         path = os.path.join(self._path, _RECORD)
-        with open(f"{path}.new", "w", encoding="utf-8") as file:
+        # By a name that no function can have guessed, and made a pipe that we would wait for.
+        new_path = f"{path}.{os.urandom(8).hex()}"
+        with open(new_path, "x", encoding="utf-8") as file:
             json.dump(record, file)
-        os.replace(f"{path}.new", path)
+        os.replace(new_path, path)
 
     def close(self) -> None:
         """Takes the directory away again."""

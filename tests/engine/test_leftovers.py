@@ -226,6 +226,23 @@ def test_records_that_functions_plant_are_passed_over(tmp_path: Path, name: str)
     registration.close()
 
 
+def test_writing_again_is_in_nobodys_hand(tmp_path: Path) -> None:
+    """A box says that it stops after functions could plant things beside its record."""
+    registration = leftovers.Registration(str(tmp_path))
+    folder = Path(registration.home).parent
+    os.mkfifo(folder / "record.json.new")
+    os.mkfifo(folder / "record.json")
+    pid = os.fork()
+    if pid == 0:
+        signal.alarm(5)  # ends the child where it waits for a reader
+        registration.write({"port": 9})
+        os._exit(0)
+
+    assert os.waitpid(pid, 0)[1] == 0
+    assert [record["port"] for record in leftovers.live_records(str(tmp_path))] == [9]
+    registration.close()
+
+
 def test_what_is_not_a_boxs_is_left_alone(tmp_path: Path) -> None:
     """Neither files nor folders whose name is no tag."""
     runs = tmp_path / "runs"
