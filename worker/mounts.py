@@ -40,6 +40,13 @@ if TYPE_CHECKING:
 __all__ = ["enter"]
 
 LAYERS_DIR = "/opt"
+SYSTEM_DIRS = (
+    "/bin", "/boot", "/code", "/dev", "/etc", "/lib", "/lib32", "/lib64", "/opt", "/proc",
+    "/sbin", "/sys", "/usr",
+)  # fmt: skip
+SHARED_DIRS = ("/", "/home", "/root", "/run", "/tmp", "/var")
+"""As the configuration has them: nothing is mounted in the ones, nor at the others. It knows the
+names of mount points alone, and here is known where links lead."""
 MAX_ENTRIES = 2000
 """Most entries of old directories that are bound into a new root: each is a mount."""
 
@@ -119,7 +126,9 @@ def _put(places, kept):
     refused = {}  # type: Dict[str, str]
     for place in places:
         hidden = [path for path in kept if _is_below(path, place.real)]
-        if hidden:
+        if _is_reserved(place):
+            refused[place.target] = "nothing may be mounted at " + place.real
+        elif hidden:
             refused[place.target] = "it would hide %s, which the function needs" % hidden[0]
     wanted = [place for place in places if place.target not in refused]
     if wanted:
@@ -128,6 +137,14 @@ def _put(places, kept):
         except OSError as exc:
             refused.update((place.target, _reason(exc)) for place in wanted)
     return refused
+
+
+def _is_reserved(place):
+    # type: (_Place) -> bool
+    if place.target == LAYERS_DIR:
+        return False
+    in_system = any(_is_below(place.real, path) for path in SYSTEM_DIRS)
+    return in_system or place.real in SHARED_DIRS
 
 
 def _put_in_namespace(places):
@@ -258,6 +275,9 @@ def _open_sources(places):
 
 def _mount_place(place):
     # type: (_Place) -> None
+    # What is mounted by now may have brought a link, and mount(2) would follow it anywhere.
+    if os.path.realpath(place.real) != place.real:
+        raise OSError(errno.ELOOP, "there is a symbolic link on the way", place.real)
     if len(place.opened) > 1:
         folders = ":".join("/proc/self/fd/%d" % fd for fd in place.opened)
         _mount("overlay", place.real, _MS_RDONLY, "overlay", "lowerdir=" + folders)

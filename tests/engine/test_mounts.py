@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from sandbox import FunctionSpec
+from sandbox.config.code import mounts as config_mounts
 from sandbox.core.spec import BoxSettings, Mount
 from tests.boxes import (
     ENDS,
@@ -26,6 +27,7 @@ from tests.boxes import (
     wait_until,
     write_function,
 )
+from worker import mounts as worker_mounts
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 TARGET = "/mnt/fcbox-test/nas"
@@ -447,6 +449,75 @@ def folder(private_directories: Path) -> Iterator[Path]:
         each.chmod(0o777)
     yield path
     shutil.rmtree(path)
+
+
+STARTS_A_PROGRAM = """
+import os, subprocess
+def handler(event, context):
+    return [subprocess.check_output(["echo", "runs"]).decode(), os.environ["DATA"]]
+"""
+
+
+@pytest.mark.parametrize(
+    ("link", "below"), [("/usr/lib", ""), ("/usr", "/lib"), ("/etc", "/no/such"), ("/var", "")]
+)
+def test_a_link_to_what_programs_need(
+    folder: Path, somebody: Somebody, link: str, below: str
+) -> None:
+    """The configuration compares names, and this one is a name in the project."""
+    (folder / "link").symlink_to(link)
+    target = f"{folder}/link{below}"
+    spec = write_function(
+        folder, STARTS_A_PROGRAM, python=somebody.python, environment={"DATA": target},
+        mounts=(Mount(target, str(folder / "nas")),),
+    )  # fmt: skip
+
+    done = run_box(folder, spec, [], somebody.user)
+
+    assert done.returncode == 0, done.stderr
+    assert json.loads(json.loads(done.stdout)[0]) == ["runs\n", str(folder / "nas")]
+    (line,) = told_lines(done.stderr)
+    assert f"{target}: nothing may be mounted at {link}{below}" in line
+
+
+@needs_namespaces
+def test_a_link_that_another_mount_brings(folder: Path, somebody: Somebody) -> None:
+    """It is not there before: nobody could have seen where it leads."""
+    (folder / "nas" / "libraries").symlink_to("/usr/lib")
+    target = f"{TARGET}/libraries"
+    mounts = (Mount(TARGET, str(folder / "nas")), Mount(target, local(folder, "other")))
+    spec = write_function(
+        folder, STARTS_A_PROGRAM, python=somebody.python, environment={"DATA": target},
+        mounts=mounts,
+    )  # fmt: skip
+
+    done = run_box(folder, spec, [], somebody.user)
+
+    assert done.returncode == 0, done.stderr
+    assert json.loads(json.loads(done.stdout)[0]) == ["runs\n", str(folder / "other")]
+    (line,) = told_lines(done.stderr)
+    assert f"{target}: {target}: there is a symbolic link on the way" in line
+
+
+@needs_namespaces
+def test_a_link_to_a_common_directory(folder: Path, somebody: Somebody) -> None:
+    """Links are no trouble of their own."""
+    (folder / "link").symlink_to(local(folder, "elsewhere"))
+    (folder / "nas" / "there").touch()
+    source = f"import os\ndef handler(event, context): return os.listdir('{folder}/link')"
+    mount = Mount(f"{folder}/link", str(folder / "nas"))
+    spec = write_function(folder, source, python=somebody.python, mounts=(mount,))
+
+    done = run_box(folder, spec, [], somebody.user)
+
+    assert told_lines(done.stderr) == []
+    assert json.loads(json.loads(done.stdout)[0]) == ["there"]
+
+
+def test_the_configuration_knows_the_same_directories() -> None:
+    """The worker may not import it."""
+    assert worker_mounts.SYSTEM_DIRS == config_mounts.SYSTEM_DIRS
+    assert worker_mounts.SHARED_DIRS == config_mounts.SHARED_DIRS
 
 
 LOOKS_AT_ITSELF = f"""
