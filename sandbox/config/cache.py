@@ -23,7 +23,6 @@ from sandbox.config.messages.diagnostics import Diagnostic, Place
 from sandbox.config.messages.texts import language_of
 from sandbox.config.result import Choice, Config
 from sandbox.core.spec import BoxSettings, Callback, FunctionSpec, Mount
-from sandbox.private import make_private
 from sandbox.version import __version__
 
 __all__ = ["cached_load"]
@@ -147,7 +146,7 @@ def _write(record: str, config: Config, inputs: Inputs) -> None:
     if len(text) > MAX_RECORD_BYTES:
         return
     try:
-        make_private(os.path.dirname(record))
+        _make_private(os.path.dirname(record))
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         with os.fdopen(descriptor, "w") as file:
             file.write(text)
@@ -172,6 +171,15 @@ def _spec_data(spec: FunctionSpec) -> dict[str, Any]:
         "pre_stop": spec.pre_stop and spec.pre_stop._asdict(),
     }
     return {**spec._asdict(), "environment": dict(spec.environment), **hooks}
+
+
+def _make_private(directory: str) -> None:
+    os.makedirs(directory, mode=0o700, exist_ok=True)
+    status = os.stat(directory)
+    if status.st_uid != os.geteuid():
+        raise PermissionError(directory)
+    if status.st_mode & 0o077:
+        os.chmod(directory, 0o700)
 
 
 def _prune(directory: str) -> None:

@@ -12,13 +12,13 @@ however its holder ends. The directory's name is the box's tag, by which its pro
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import stat
 import time
 
 from sandbox.engine import procs
-from sandbox.private import make_private
 
 TYPE_CHECKING = False  # not from typing: this module is on the path of a start
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class Registration:
     def __init__(self, state: str) -> None:
         self.box_tag = procs.new_box_tag()
         runs = os.path.join(state, "runs")
-        make_private(runs)  # who can write there could have ours removed, or others' ended
+        _make_private(runs)  # who can write there could have ours removed, or others' ended
         self._path = os.path.join(runs, f"{self.box_tag:x}")
         self.home = os.path.join(self._path, "home")
         self.code = os.path.join(self._path, "code")
@@ -77,6 +77,16 @@ class Registration:
         """Takes the directory away again."""
         _remove(self._path)
         os.close(self._fd)
+
+
+def _make_private(directory: str) -> None:
+    """For this user alone. Raises OSError when it is somebody else's."""
+    os.makedirs(directory, mode=0o700, exist_ok=True)
+    status = os.stat(directory)
+    if status.st_uid != os.geteuid():
+        raise PermissionError(errno.EPERM, "the directory belongs to another user", directory)
+    if status.st_mode & 0o077:
+        os.chmod(directory, 0o700)
 
 
 def live_records(state: str) -> list[dict[str, Any]]:
