@@ -1,6 +1,7 @@
 """Handlers are looked up without running code, and blamed only when they are surely absent."""
 
 import ast
+import sys
 from pathlib import Path
 
 import pytest
@@ -45,9 +46,8 @@ def test_forms(handler: str, split: tuple[str, str] | None) -> None:
         "try:\n  import a\nexcept E:\n  h = 1",
         "if x:\n  pass\nelse:\n  def h(): ...", "with a as h: pass", "for h in x: pass",
         "(h := 1)", "def f():\n  global h\n  h = 1", "match x:\n  case [h]: pass",
-        "match x:\n  case {**h}: pass", "def g(: ", "print 'python 2'", "\tx", "x = (" * 500,
+        "match x:\n  case {**h}: pass",
         "while 1:\n  h = 1", "for a in b:\n  pass\nelse:\n  h = 2", "@(h := d)\ndef f(): ...",
-        "type h = int",
     ],
 )  # fmt: skip
 def test_no_finding_where_the_name_is_or_may_be(tmp_path: Path, source: str) -> None:
@@ -88,6 +88,33 @@ def test_near_names_are_offered(tmp_path: Path) -> None:
     assert file is not None
     assert file.code == "FCB404"
     assert said(file.fields["advice"]) == "did you mean src/index.py?"
+
+
+@pytest.mark.parametrize(
+    ("source", "line"),
+    [
+        ("def handler(event, context:\n    return event\n", 1),
+        ("import os\n\ndef handler(e, c):\nreturn e\n", 4),
+        ("def handler(e, c):\n    return '未完\n", 2),
+        ("def other(): ...\n", 0),
+        ("def g(: ", 1),
+        ("print 'python 2'", 1),
+        ("\tx", 1),
+        ("x = (" * 500, 1),
+        ("exec('def handler(e, c): ...')\n", 0),
+        ("# coding: no-such-encoding\ndef handler(\n", 0),
+    ],
+)
+def test_a_module_that_is_no_python_is_told_with_its_line(
+    tmp_path: Path, source: str, line: int
+) -> None:
+    """A warning: a newer Python may know more. What cannot be told is not told."""
+    (tmp_path / "index.py").write_text(source)
+
+    fault = find_handler("index.handler", CodeDirectory(str(tmp_path), Inputs()))
+
+    told = fault.fields["line"] if fault and fault.code == "FCB407" else 0
+    assert line == told
 
 
 @pytest.mark.parametrize(("more", "code"), [(0, "FCB405"), (1, "FCB406")])
@@ -136,3 +163,16 @@ def test_a_module_is_parsed_once_for_all_functions(
         code = CodeDirectory(str(tmp_path), Inputs())
         assert find_handler("index.handler", code, sources) is None
     assert len(parsed) == 1
+
+
+def test_what_a_newer_python_may_know_is_not_told(project: Project) -> None:
+    """The runtime is newer than what fcbox runs on here, if it is 3.11."""
+    project.write("index.py", "type h = int\ndef handler(event, context): ...\n")
+    text = with_props("")
+
+    told = [each.code for each in project.load(text).diagnostics]
+    newer = project.load(text.replace("python3.10", "python3.12")).diagnostics
+
+    is_known = sys.version_info >= (3, 12)
+    assert told == ([] if is_known else ["FCB407"])
+    assert "FCB407" not in [each.code for each in newer]

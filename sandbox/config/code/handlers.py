@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ast
 import io
+import sys
 import tokenize
 import warnings
 from _blake2 import blake2b
@@ -79,6 +80,10 @@ def find_handler(handler: str, code: CodeTree, sources: Sources | None = None) -
         limit = {"file": file, "function": function, "limit": MAX_SOURCE_BYTES >> 10}
         return Fault("FCB406", limit)
     names = sources.names(data) if data is not None else None
+    line = sources.wrong_line(data) if data is not None else 0
+    if line:
+        version = f"{sys.version_info[0]}.{sys.version_info[1]}"
+        return Fault("FCB407", {"file": file, "line": line, "version": version})
     if names is None or function in names:
         return None
     advice = near(function, sorted(name for name in names if not name.startswith("__")))
@@ -98,6 +103,7 @@ class Sources:
 
     def __init__(self) -> None:
         self._known: dict[bytes, frozenset[str] | None] = {}
+        self._wrong: dict[bytes, int] = {}
         self._left = MAX_SYNTAX_NODES
         self._listed: dict[str, list[str]] = {}
         self._archives: dict[str, Archive | Fault] = {}
@@ -106,8 +112,13 @@ class Sources:
     def names(self, source: bytes) -> frozenset[str] | None:
         key = blake2b(source).digest()
         if key not in self._known:
-            self._known[key] = self._parsed(source) if self._left > 0 else None
+            self._known[key] = self._parsed(source, key) if self._left > 0 else None
         return self._known[key]
+
+    def wrong_line(self, source: bytes) -> int:
+        """The line of a module, looked at before, that is no valid Python; 0 when there is none.
+        It may be valid for a newer one than runs here."""
+        return self._wrong.get(blake2b(source).digest(), 0)
 
     def archive(self, path: str, inputs: Inputs) -> Archive | Fault:
         """The archive at `path`, opened and checked once for all functions that name it."""
@@ -129,8 +140,12 @@ class Sources:
             self._listed[code.path] = code.python_files() if is_listed else []
         return self._listed[code.path]
 
-    def _parsed(self, source: bytes) -> frozenset[str] | None:
-        nodes = _syntax_nodes(source)
+    def _parsed(self, source: bytes, key: bytes) -> frozenset[str] | None:
+        try:
+            nodes = _syntax_nodes(source)
+        except SyntaxError as error:
+            nodes = []
+            self._wrong[key] = error.lineno or 0
         self._left -= len(nodes) + len(source) // BYTES_PER_SYNTAX_NODE
         if not nodes or any(map(_is_dynamic, nodes)):
             return None
@@ -139,16 +154,22 @@ class Sources:
 
 
 def _syntax_nodes(source: bytes) -> list[ast.AST]:
-    """All nodes, the module first; none when it cannot be parsed."""
+    """All nodes, the module first; none when nothing can be told. Raises SyntaxError."""
+    if not _is_decodable(source):
+        return []
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about the user's escapes; not ours to print
-            encoding, _ = tokenize.detect_encoding(io.BytesIO(source).readline)
-            if encoding not in ENCODINGS:
-                return []
             return list(ast.walk(ast.parse(source)))
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+    except (ValueError, RecursionError, MemoryError):
         return []
+
+
+def _is_decodable(source: bytes) -> bool:
+    try:
+        return tokenize.detect_encoding(io.BytesIO(source).readline)[0] in ENCODINGS
+    except SyntaxError:  # an encoding that nobody knows
+        return False
 
 
 def _is_dynamic(node: ast.AST) -> bool:

@@ -290,6 +290,10 @@ CATALOGUE: dict[str, Entry] = {
     "FCB404": _error("handler '{handler}': there is no file {file}", "{advice}"),
     "FCB405": _error("handler '{handler}': {file} has no {function}", "{advice}"),
     "FCB406": _note("{file} is larger than {limit} KB: whether it has {function} is not checked"),
+    "FCB407": _warning(
+        "{file} is no valid Python {version}: line {line}",
+        "correct the line; if the function's own Python is newer and knows it, all is well",
+    ),
     # --- archives of code
     "FCB410": _error(
         "code: there is no archive {path}", "build it, or give the directory that it is made of"

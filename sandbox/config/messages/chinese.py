@@ -200,6 +200,10 @@ MESSAGES: dict[str, tuple[str, str]] = {
     "FCB403": ("请求处理程序 '{handler}' 的格式不是 file.function", "例如 index.handler"),
     "FCB404": ("请求处理程序 '{handler}'：文件 {file} 不存在", "{advice}"),
     "FCB405": ("请求处理程序 '{handler}'：{file} 中没有 {function}", "{advice}"),
+    "FCB407": (
+        "{file} 第 {line} 行不是有效的 Python {version} 语法",
+        "请修改这一行；如果函数自己的 Python 更新并支持该语法，则没有问题",
+    ),
     "FCB406": ("{file} 大于 {limit} KB，不检查其中是否有 {function}", ""),
     # --- archives of code
     "FCB410": ("code：压缩包 {path} 不存在", "请先构建压缩包，或指定用来制作它的目录"),

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from typing import NamedTuple
 
 from sandbox.config.code.archives import Archive
 from sandbox.config.code.handlers import Sources, find_handler
+from sandbox.config.code.interpreters import RUNTIMES
 from sandbox.config.code.trees import CodeDirectory
 from sandbox.config.inputs import Inputs
 from sandbox.config.messages.findings import Findings
@@ -21,6 +23,7 @@ from sandbox.core.spec import Callback, FunctionSpec
 
 __all__ = ["Resource", "make_spec"]
 
+NO_PYTHON = "FCB407"
 DEFAULT_HOOK_TIMEOUT_S = 3.0
 DEFAULT_IDLE_TIMEOUT_S = 180.0
 MAX_ENVIRONMENT_BYTES = 4096
@@ -152,8 +155,12 @@ class _Maker:
         if node is None or not isinstance(node.value, str) or code is None:
             return
         fault = find_handler(node.value, code, self._sources)
-        if fault:
+        if fault and not (fault.code == NO_PYTHON and self._is_newer()):
             self._findings.add(fault.code, node, **fault.fields)
+
+    def _is_newer(self) -> bool:
+        """The function's Python may know what the one that runs here does not."""
+        return RUNTIMES.get(self._props.runtime or "", (0, 0)) > sys.version_info[:2]
 
     def _report_missing(self, key: str, node: Node | None) -> None:
         if node is None:
