@@ -39,7 +39,7 @@ DELIBERATE = (
     Deliberate(
         "differs-references", "",
         "`${this.props.a}` where `a` is itself `${this...}`", "error: not found", "the value",
-        "references are followed to any depth",
+        "references are followed, 80 levels deep",
     ),
     Deliberate(
         "differs-cycle", "resources.a.props.description",

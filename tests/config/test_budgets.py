@@ -1,7 +1,6 @@
 """What costs little once and much many times over: each reader has a budget for all of a load.
 
-Before they had one, each of these took from five seconds to a minute. The bound leaves room for a
-busy machine, and none for that.
+Before they had one, each of these took from five seconds to a minute.
 """
 
 import os
@@ -11,11 +10,9 @@ import pytest
 
 from sandbox.config import load
 from sandbox.config.text.emit import yaml_text
-from tests.config.bounded import MAX_MEMORY_MB, run_bounded
+from tests.config.bounded import MAX_CPU_S, MAX_MEMORY_MB, run_bounded
 from tests.config.everything import everything
 from tests.config.support import Project, tree, with_props
-
-BUSY_CPU_S = 3.0
 
 RESOURCE = (
     "  r#: {component: fc3, props: {functionName: r#, runtime: python3.10, handler: index.h}}\n"
@@ -87,7 +84,7 @@ def test_it_ends_soon(project: Project, make: Callable[[Project], str]) -> None:
     )  # fmt: skip
 
     assert measured.failure == ""
-    assert measured.result.check_s < BUSY_CPU_S
+    assert measured.result.check_s < MAX_CPU_S * measured.slowness
     assert measured.memory_mb < MAX_MEMORY_MB
 
 
@@ -98,7 +95,7 @@ def test_a_text_of_many_lines_is_written_soon(project: Project) -> None:
 
     measured = run_bounded(lambda: len(yaml_text(node)))
 
-    assert measured.failure == ""
+    assert measured.failure == ""  # it is ended after ten seconds
     assert measured.result > 200_000
 
 
