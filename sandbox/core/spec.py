@@ -8,8 +8,17 @@ Nothing here reads a file. The classes are NamedTuples, not dataclasses: `datacl
 from collections.abc import Mapping
 from typing import NamedTuple
 
-__all__ = ["MAX_EVENT_BYTES", "BoxSettings", "Callback", "FunctionSpec", "Mount"]
+__all__ = [
+    "ISOLATION_LEVELS",
+    "MAX_EVENT_BYTES",
+    "BoxSettings",
+    "Callback",
+    "FunctionSpec",
+    "Mount",
+]
 
+ISOLATION_LEVELS = ("none", "process", "strict")
+"""From the least to the most."""
 MAX_EVENT_BYTES = 32 << 20
 """Largest body of a synchronous invocation, and of its answer (FC: 32 MB)."""
 
@@ -37,6 +46,10 @@ class FunctionSpec(NamedTuple):
 
     `code_archive` is a .zip to be unpacked by the box; `code_dir` is empty then until it has been.
     `layers` are directories that lie over each other in /opt, the first one on top.
+
+    `cpu` is in vCPU, 0 for no quota. `disk_mb` is the size of /tmp. `network` is "host", "off", or
+    empty for what the isolation level has by default. `is_frozen_when_idle`: no thread of an
+    instance runs between two requests.
     """
 
     name: str
@@ -58,6 +71,10 @@ class FunctionSpec(NamedTuple):
     code_archive: str = ""
     layers: tuple[str, ...] = ()
     mounts: tuple[Mount, ...] = ()
+    cpu: float = 0.0
+    disk_mb: int = 512
+    network: str = ""
+    is_frozen_when_idle: bool = False
 
 
 class BoxSettings(NamedTuple):
@@ -66,6 +83,8 @@ class BoxSettings(NamedTuple):
     `grace_s`: between SIGTERM and SIGKILL at the end of an instance's life.
     `dump_grace_s`: the same after a timeout, where the SIGTERM asks for a stack dump.
     `spares`: blank workers forked ahead, for every interpreter in use.
+    `isolation`: one of ISOLATION_LEVELS, the walls around each instance.
+    `allows_degraded`: run at `strict` although this machine does not keep all that it promises.
     """
 
     port: int = 9700
@@ -73,3 +92,5 @@ class BoxSettings(NamedTuple):
     grace_s: float = 2.0
     dump_grace_s: float = 0.5
     logger_layout: str = "doc"
+    isolation: str = "process"
+    allows_degraded: bool = False
