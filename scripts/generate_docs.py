@@ -50,6 +50,8 @@ def keys_table(model: type[models.Model], *, skip: frozenset[str] = frozenset())
 def _default(value: object) -> str:
     if value is None or value == {}:
         return ""
+    if isinstance(value, bool):
+        return f"`{str(value).lower()}`"
     number = f"{value:g}" if isinstance(value, float) else str(value)
     return f"`{number}`"
 

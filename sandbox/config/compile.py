@@ -153,7 +153,7 @@ class _Loading:
             return Box()
         box = validated(self._box_node, Box, "fcbox", self.findings)
         self._settings = BoxSettings(
-            box.port, box.spares, box.grace, box.dump_grace, box.logger_layout
+            box.port, box.spares, box.grace, box.dump_grace, box.logger_layout, box.isolation
         )
         return box
 
@@ -164,7 +164,7 @@ class _Loading:
         for resource in resources:
             with self.findings.inside(resource.key_at, resource.region):
                 spec = make_spec(
-                    resource, box.functions, self._files.directory, self._inputs, self.findings,
+                    resource, box, self._files.directory, self._inputs, self.findings,
                     sources,
                 )  # fmt: skip
                 spec = table.applied(spec, resource.props)

@@ -51,6 +51,10 @@ def test_the_example_loads_unchanged(project: Project) -> None:
         "code_archive": "",
         "layers": (),
         "mounts": (),
+        "cpu": 0,
+        "disk_mb": 512,
+        "network": "",
+        "is_frozen_when_idle": False,
     }
 
 

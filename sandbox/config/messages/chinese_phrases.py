@@ -299,6 +299,8 @@ _EXPECTED = {
         "1 到 64 个字符的文本，可以包含字母、数字、_、- 和 $，不能以数字或 - 开头",
     "true or false": "true 或 false",
     "doc or runtime": "doc 或 runtime",
+    "none, process or strict": "none、process 或 strict",
+    "host or off": "host 或 off",
     "anonymous, function or jwt": "anonymous、function 或 jwt",
     "SHARE, SESSION_EXCLUSIVE or REQUEST_EXCLUSIVE":
         "SHARE、SESSION_EXCLUSIVE 或 REQUEST_EXCLUSIVE",

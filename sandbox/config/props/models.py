@@ -105,10 +105,15 @@ Environment = Annotated[
     ),
 ]
 
+Level = Literal["none", "process", "strict"]
+Network = Literal["host", "off"]
+
 PORT = "a port from 1 to 65535"
 TEXTS = "a list of texts"
 FILE_FUNCTION = "a text of the form file.function"
 SECONDS = "a number of seconds from 1 to 86400"
+TRUE_OR_FALSE = "true or false"
+HOST_OR_OFF = "host or off"
 
 
 class Hook(Model):
@@ -235,7 +240,7 @@ class Props(Model):
     cpu: Number | None = Field(
         default=None, ge=0.05, le=16, description="a number of vCPUs from 0.05 to 16"
     )
-    disk_size: DiskSize | None = Field(default=None, description="512 or 10240")
+    disk_size: DiskSize = Field(default=512, description="512 or 10240")
     timeout: Number = Field(default=3.0, ge=1, le=86400, description=SECONDS)
     environment_variables: Environment | None = Field(default=None, description="a map of texts")
     instance_concurrency: Whole = Field(
@@ -317,13 +322,15 @@ class BoxFunction(Model):
     idle_timeout: Number | None = Field(
         default=None, ge=1, le=86400, description="a number of seconds from 1 to 86400"
     )
+    network: Network | None = Field(default=None, description=HOST_OR_OFF)
+    freeze: Flag | None = Field(default=None, description=TRUE_OR_FALSE)
 
 
 class MountPath(Model):
     """The longer form of one of fcbox.mounts."""
 
     path: str | None = Field(default=None, min_length=1, description="the path of a directory")
-    read_only: Flag | None = Field(default=None, description="true or false")
+    read_only: Flag | None = Field(default=None, description=TRUE_OR_FALSE)
 
 
 Mounts = Annotated[
@@ -362,6 +369,9 @@ class Box(Model):
         default=0.5, ge=0, le=60, description="a number of seconds from 0 to 60"
     )
     logger_layout: Literal["doc", "runtime"] = Field(default="doc", description="doc or runtime")
+    isolation: Level = Field(default="process", description="none, process or strict")
+    network: Network | None = Field(default=None, description=HOST_OR_OFF)
+    freeze: Flag = Field(default=False, description=TRUE_OR_FALSE)
     account_id: Annotated[str, Field(pattern=r"^[0-9]{1,20}$")] | None = Field(
         default=None,
         coerce_numbers_to_str=True,

@@ -15,7 +15,7 @@ from sandbox.config.inputs import Inputs
 from sandbox.config.messages.findings import Findings
 from sandbox.config.messages.texts import phrase
 from sandbox.config.props.checks import report_checks
-from sandbox.config.props.models import FC2_KEYS, NAME_PATTERN, BoxFunction, Hook, Props
+from sandbox.config.props.models import FC2_KEYS, NAME_PATTERN, Box, BoxFunction, Hook, Props
 from sandbox.config.props.validation import validated
 from sandbox.config.text import scalars
 from sandbox.config.text.source import BROKEN, Entry, Node, Span, child, is_broken
@@ -47,7 +47,7 @@ class Resource(NamedTuple):
 
 def make_spec(
     resource: Resource,
-    box: dict[str, BoxFunction],
+    box: Box,
     directory: str,
     inputs: Inputs,
     findings: Findings,
@@ -75,10 +75,9 @@ class _Maker:
         self._findings = findings
         self._sources = sources
 
-    def spec(self, box: dict[str, BoxFunction]) -> FunctionSpec:
+    def spec(self, box: Box) -> FunctionSpec:
         props, name = self._props, self._name()
         code = self._code()
-        own = box.get(name) or box.get(self._resource.key) or BoxFunction()
         spec = FunctionSpec(
             name=name,
             handler=self._handler(code),
@@ -88,6 +87,8 @@ class _Maker:
             resource=self._resource.key,
             timeout_s=props.timeout,
             memory_mb=props.memory_size,
+            cpu=props.cpu or 0.0,
+            disk_mb=props.disk_size,
             environment=self._environment(),
             initializer=self._initializer(code),
             pre_stop=self._pre_stop(code),
@@ -95,7 +96,8 @@ class _Maker:
         )
         self._warn_without_effect()
         report_checks(self._node, props, self._findings)
-        return self._with_instances(spec, own)
+        own = box.functions.get(name) or box.functions.get(self._resource.key) or BoxFunction()
+        return self._with_instances(_with_walls(spec, box, own), own)
 
     def _name(self) -> str:
         key = self._resource.key
@@ -268,6 +270,15 @@ class _Maker:
             self._findings.add(
                 "FCB314", concurrency.span, key=phrase("instanceConcurrency above 1")
             )
+
+
+def _with_walls(spec: FunctionSpec, box: Box, own: BoxFunction) -> FunctionSpec:
+    """What stands at the function wins over what stands at the box. A network that neither of them
+    names is left to the isolation level, which the command line may change."""
+    return spec._replace(
+        network=own.network or box.network or "",
+        is_frozen_when_idle=box.freeze if own.freeze is None else own.freeze,
+    )
 
 
 def _first(*choices: int | None) -> int:
