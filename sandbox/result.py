@@ -17,11 +17,13 @@ class InvokeResult:
                            `stackTrace`); None on success
     error_type    str      as in the X-Fc-Error-Type header: "UnhandledInvocationError",
                            "InitializationError", "FCCommonError"; None on success
-    cause         Cause    why it ended: OK, ERROR, TIMEOUT, EXIT, SIGNAL, CANCELLED, NOT_CREATED
+    cause         Cause    why it ended: OK, ERROR, TIMEOUT, EXIT, SIGNAL, OOM (the instance held
+                           more memory than its limit), CANCELLED, NOT_CREATED
     request_id    str
     instance_id   str      empty when there never was an instance
     duration      float    seconds in the handler (in the Initializer, if that failed)
-    memory        float    MB, the largest resident size of the worker so far
+    memory        float    MB, the most that the instance held so far: resident size of the worker,
+                           or what its whole tree of processes held if that was more
     log           str      this request's log, at most its last 64 KiB
     """
 

@@ -174,6 +174,7 @@ _CODES = {
     Cause.OK: 0,
     Cause.ERROR: exits.FUNCTION_FAILED,
     Cause.EXIT: exits.FUNCTION_FAILED,
+    Cause.OOM: exits.FUNCTION_FAILED,
     Cause.CANCELLED: exits.FUNCTION_FAILED,
     Cause.TIMEOUT: exits.TIMED_OUT,
     Cause.NOT_CREATED: exits.NOT_CREATED,

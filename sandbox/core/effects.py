@@ -21,6 +21,7 @@ __all__ = [
     "Effect",
     "End",
     "Exit",
+    "Freeze",
     "KillTree",
     "Reply",
     "Request",
@@ -30,6 +31,7 @@ __all__ = [
     "SendPreStop",
     "SendSetup",
     "Terminate",
+    "Thaw",
 ]
 
 INITIALIZE, INVOKE, PRESTOP = "Initialize", "Invoke", "PreStop"
@@ -63,25 +65,47 @@ class Answer(NamedTuple):
 
 
 class Broken(NamedTuple):
-    """Detail of BROKEN: the channel cannot be trusted any more, or the caller went away."""
+    """Detail of BROKEN: the channel cannot be trusted any more, or it must not live on.
+
+    `is_cancelled`: the caller went away. `is_oom`: it holds more memory than its function may; the
+    words for that are the machine's, and `reason` is not used.
+    """
 
     reason: str
     max_rss_kb: int = 0
     is_cancelled: bool = False
+    is_oom: bool = False
 
 
 class Exit(NamedTuple):
     """Detail of EXITED. `status` as `os.waitstatus_to_exitcode`; None when it is not known.
 
     `is_undelivered`: the worker had not begun the callback that the current request is for.
+    `is_oom`: the kernel ended it for the memory limit of its group.
     """
 
     status: int | None = None
     max_rss_kb: int = 0
     is_undelivered: bool = False
+    is_oom: bool = False
 
 
-class RuntimeInited(NamedTuple):
+class _Bare:
+    """An effect with nothing to tell but itself. No NamedTuple: empty tuples are all equal."""
+
+    __slots__ = ()
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other)
+
+    def __hash__(self) -> int:
+        return hash(type(self))
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}()"
+
+
+class RuntimeInited(_Bare):
     """Write the line that FC writes once per instance."""
 
 
@@ -132,16 +156,24 @@ class Requeue(NamedTuple):
     request: Request
 
 
-class Terminate(NamedTuple):
+class Terminate(_Bare):
     """Send SIGTERM to the worker."""
 
 
-class KillTree(NamedTuple):
+class KillTree(_Bare):
     """SIGKILL every process of the instance."""
 
 
-class Available(NamedTuple):
+class Available(_Bare):
     """The instance is IDLE."""
+
+
+class Freeze(_Bare):
+    """Let no process of the instance run, until Thaw."""
+
+
+class Thaw(_Bare):
+    """Let them run again. It comes before whatever they have to act on, SIGKILL included."""
 
 
 class Announce(NamedTuple):
@@ -153,5 +185,5 @@ class Announce(NamedTuple):
 
 Effect = (
     RuntimeInited | SendSetup | SendInvoke | SendPreStop | Begin | End | Reply | Requeue
-    | Terminate | KillTree | Available | Announce
+    | Terminate | KillTree | Available | Freeze | Thaw | Announce
 )  # fmt: skip

@@ -7,6 +7,10 @@ events, and performs the effects in the order given. `deadline_s` is the live de
 present state, absolute and monotonic; every state but IDLE and DEAD has one, and the shell owes
 a DEADLINE event soon after it has passed.
 
+Freezing, for functions that ask for it: the pool says REST of an instance that it has nothing
+for. Were it frozen with every Available, one that takes the next request from the queue at once
+would be frozen and thawed in between for nothing. Whatever leads out of IDLE begins with Thaw.
+
 Request ids: an Initializer runs under the id of the invocation that caused the cold start, or
 under a fresh one when the instance was started ahead; PreStop under a fresh one.
 """
@@ -25,6 +29,7 @@ from sandbox.core.effects import (
     Effect,
     End,
     Exit,
+    Freeze,
     KillTree,
     Reply,
     Request,
@@ -34,6 +39,7 @@ from sandbox.core.effects import (
     SendPreStop,
     SendSetup,
     Terminate,
+    Thaw,
 )
 from sandbox.core.lifecycle import Event, State, next_state
 from sandbox.core.outcome import (
@@ -63,6 +69,9 @@ _REQUEUED_TEXT = "the instance ended before the request reached it; another one 
 
 
 _AVAILABLE, _TERMINATE, _KILL_TREE = Available(), Terminate(), KillTree()
+_FREEZE, _THAW = Freeze(), Thaw()
+_KILLED = -9
+"""SIGKILL, as a status."""
 
 
 class Instance:
@@ -74,9 +83,11 @@ class Instance:
 
     __slots__ = (
         "_began_s",
+        "_is_frozen",
         "_new_request_id",
         "_open",
         "_pending_end",
+        "_reached_mb",
         "_settings",
         "created_s",
         "deadline_s",
@@ -115,6 +126,8 @@ class Instance:
         self._began_s = now
         self._open: Begin | None = None
         self._pending_end: End | None = None
+        self._reached_mb = 0  # the memory limit, once it has been the end of the instance
+        self._is_frozen = False
 
     def handle(
         self, event: Event, now: float, detail: "Answer | Broken | Exit | Request | None" = None
@@ -123,9 +136,17 @@ class Instance:
         was = self.state
         self.state = next_state(was, event)
         if detail is not None and not isinstance(detail, Request):
-            self.max_rss_kb = max(self.max_rss_kb, detail.max_rss_kb)
+            self.note_memory(detail.max_rss_kb)
         effects: list[Effect] = _HANDLERS[event](self, was, now, detail)
+        if self._is_frozen and self.state is not State.IDLE:
+            self._is_frozen = False
+            if self.state is not State.DEAD:
+                effects.insert(0, _THAW)
         return effects
+
+    def note_memory(self, kb: int) -> None:
+        """What was measured between two events; the largest counts."""
+        self.max_rss_kb = max(self.max_rss_kb, kb)
 
     # -- on the way up ---------------------------------------------------------------------------
 
@@ -167,6 +188,12 @@ class Instance:
         return effects
 
     # -- requests --------------------------------------------------------------------------------
+
+    def _rest(self, was: State, now: float, detail: object) -> list[Effect]:
+        if self._is_frozen or not self.spec.is_frozen_when_idle:
+            return []
+        self._is_frozen = True
+        return [_FREEZE]
 
     def _invoke(self, was: State, now: float, request: Request) -> list[Effect]:
         self.request = request
@@ -249,25 +276,38 @@ class Instance:
         return self.spec.timeout_s
 
     def _broken(self, was: State, now: float, broken: Broken) -> list[Effect]:
-        if was in (State.TERMINATING, State.KILLING, State.DEAD):
+        if was is State.DEAD:
             return []
+        if broken.is_oom:
+            self._reached_mb = self.spec.memory_mb
+        if was in (State.TERMINATING, State.KILLING):
+            # What is on its way down may take its time for that, but not more memory.
+            return [_KILL_TREE] if broken.is_oom else []
         self.deadline_s = now + KILL_RETRY_S
-        effects: list[Effect] = [Announce("fcbox:Instance:Broken", broken.reason)]
-        effects += self._start_failed(was, broken.reason)
-        if broken.is_cancelled:
-            text, cause = cancelled_text(now - self._began_s, self.max_rss_kb), Cause.CANCELLED
-        else:
-            text, cause = exited_text(now - self._began_s, self.max_rss_kb), Cause.EXIT
+        cause, text, reason = self._why_broken(broken, now)
+        effects: list[Effect] = [Announce("fcbox:Instance:Broken", reason)]
+        effects += self._start_failed(was, reason)
         if self._open:
             self._pending_end = self._end(text)
         kind = INITIALIZATION if was is State.INITIALIZING else UNHANDLED
-        effects += self._reply(now, cause, error_body(text), kind, broken.reason)
+        effects += self._reply(now, cause, error_body(text), kind, reason)
         effects.append(_KILL_TREE)
         return effects
 
+    def _why_broken(self, broken: Broken, now: float) -> tuple[Cause, str, str]:
+        """The cause, the text for the caller, and the reason for the event stream."""
+        if broken.is_oom:
+            return Cause.OOM, self._exited_text(now), describe_status(_KILLED, self._reached_mb)
+        if broken.is_cancelled:
+            text = cancelled_text(now - self._began_s, self.max_rss_kb)
+            return Cause.CANCELLED, text, broken.reason
+        return Cause.EXIT, self._exited_text(now), broken.reason
+
     def _exited(self, was: State, now: float, exit: Exit) -> list[Effect]:
         self.deadline_s = None
-        words = "exit status unknown" if exit.status is None else describe_status(exit.status)
+        if exit.is_oom:
+            self._reached_mb = self.spec.memory_mb
+        words = describe_status(exit.status, self._reached_mb)
         effects: list[Effect] = []
         # Code of the function runs in a callback, and nowhere else.
         is_untouched = exit.is_undelivered or not self._open
@@ -278,21 +318,26 @@ class Instance:
             effects += self._fail_by_exit(was, now, exit.status or 0, words)
         if self._pending_end:
             effects.append(self._pending_end)
-        is_expected = was in (State.TERMINATING, State.KILLING, State.PRESTOPPING)
+        is_wanted = was in (State.TERMINATING, State.KILLING, State.PRESTOPPING)
         effects += self._start_failed(was, words)
-        name = "fc:Instance:DestroySuccess" if is_expected else "fcbox:Instance:Died"
+        is_in_order = is_wanted and not self._reached_mb
+        name = "fc:Instance:DestroySuccess" if is_in_order else "fcbox:Instance:Died"
         effects.append(Announce(name, words))
         return effects
 
     def _fail_by_exit(self, was: State, now: float, status: int, words: str) -> list[Effect]:
-        text = exited_text(now - self._began_s, self.max_rss_kb)
+        text = self._exited_text(now)
         effects: list[Effect] = [self._end(text)] if self._open else []
         kind = INITIALIZATION if was is State.INITIALIZING else UNHANDLED
-        cause = Cause.SIGNAL if status < 0 else Cause.EXIT
-        signum = max(0, -status)
+        cause, signum = (Cause.SIGNAL, -status) if status < 0 else (Cause.EXIT, 0)
+        if self._reached_mb:
+            cause, signum = Cause.OOM, 0
         return effects + self._reply(now, cause, error_body(text), kind, words, signum)
 
     # -- small parts -----------------------------------------------------------------------------
+
+    def _exited_text(self, now: float) -> str:
+        return exited_text(now - self._began_s, self.max_rss_kb, self._reached_mb)
 
     def _start_failed(self, was: State, reason: str) -> list[Effect]:
         """What the event stream is told when an instance did not become ready."""
@@ -359,6 +404,7 @@ _HANDLERS: dict[Event, Callable[..., list[Effect]]] = {
     Event.HELLO: Instance._hello,
     Event.READY: Instance._ready,
     Event.INIT_FAILED: Instance._init_failed,
+    Event.REST: Instance._rest,
     Event.INVOKE: Instance._invoke,
     Event.DONE: Instance._done,
     Event.STOP: Instance._stop,

@@ -34,6 +34,7 @@ class Event(Enum):
     HELLO = "hello"
     READY = "ready"
     INIT_FAILED = "init_failed"
+    REST = "rest"
     INVOKE = "invoke"
     DONE = "done"
     STOP = "stop"
@@ -69,6 +70,7 @@ TABLE: dict[State, dict[Event, State | None]] = {
         _E.EXITED: _S.DEAD,
     },
     _S.IDLE: {
+        _E.REST: STAY,
         _E.INVOKE: _S.INVOKING,
         _E.STOP: _S.PRESTOPPING,
         _E.BROKEN: _S.KILLING,

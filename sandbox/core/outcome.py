@@ -30,6 +30,7 @@ class Cause(Enum):
     TIMEOUT = "timeout"
     EXIT = "exit"  # the process ended by itself
     SIGNAL = "signal"  # the process was ended by a signal
+    OOM = "oom"  # the process was ended because the instance held more memory than it may
     CANCELLED = "cancelled"  # the caller went away, or the box was stopped hard
     NOT_CREATED = "not_created"  # no instance could be made
 
@@ -40,7 +41,8 @@ class Outcome(NamedTuple):
     """The one outcome of an accepted request.
 
     `error_type` is empty on success. `signum` is the signal for Cause.SIGNAL. `status` is the
-    wait status in words, when a process ended. Times are seconds, memory is KB.
+    wait status in words, when a process ended, with its cause where that is known. Times are
+    seconds, memory is KB.
     """
 
     body: bytes
@@ -74,9 +76,11 @@ def error_text(body: bytes) -> str:
         return ""
 
 
-def exited_text(duration_s: float, max_rss_kb: int) -> str:
-    """The process ended, or was ended, before it answered."""
+def exited_text(duration_s: float, max_rss_kb: int, reached_mb: int = 0) -> str:
+    """The process ended, or was ended, before it answered: for this memory limit, if not 0."""
     usage = _usage(duration_s, max_rss_kb)
+    if reached_mb:
+        usage += f", memory limit: {reached_mb}MB reached"
     return f"Process exited unexpectedly before completing request ({usage})"
 
 
@@ -90,8 +94,15 @@ def cancelled_text(duration_s: float, max_rss_kb: int) -> str:
     return f"Invocation canceled by client ({_usage(duration_s, max_rss_kb)})"
 
 
-def describe_status(status: int) -> str:
-    """A wait status as `os.waitstatus_to_exitcode` gives it, in words."""
+def describe_status(status: int | None, reached_mb: int = 0) -> str:
+    """A wait status as `os.waitstatus_to_exitcode` gives it, in words, with its probable cause."""
+    words = _describe_status(status)
+    return f"{words}, memory limit {reached_mb} MB reached" if reached_mb else words
+
+
+def _describe_status(status: int | None) -> str:
+    if status is None:
+        return "exit status unknown"
     if status >= 0:
         return f"exit status {status}"
     try:

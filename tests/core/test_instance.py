@@ -21,6 +21,7 @@ from sandbox.core.effects import (
     Effect,
     End,
     Exit,
+    Freeze,
     KillTree,
     Reply,
     Request,
@@ -30,6 +31,7 @@ from sandbox.core.effects import (
     SendPreStop,
     SendSetup,
     Terminate,
+    Thaw,
 )
 from sandbox.core.instance import KILL_RETRY_S, START_TIMEOUT_S, Instance
 from sandbox.core.lifecycle import Event, IllegalEvent, State
@@ -43,6 +45,16 @@ STOP_HOOK = Callback("index.preStop", 7.0)
 FAILED_TEXT = "Unhandled function error"
 KB = 49 * 1024
 """What the worker says it holds: 49.00MB in the texts."""
+OVER_KB = 134349
+"""131.20MB, over the limit of 128."""
+OOM_TEXT = (
+    "Process exited unexpectedly before completing request "
+    "(duration: 62ms, maxMemoryUsage: 131.20MB, memory limit: 128MB reached)"
+)
+OOM_WORDS = "SIGKILL(-9), memory limit 128 MB reached"
+OUT_OF_MEMORY = Broken("", OVER_KB, is_oom=True)
+DIED_OF_IT = Announce("fcbox:Instance:Died", OOM_WORDS)
+DIED = Announce("fcbox:Instance:Died", "SIGKILL(-9)")
 
 
 class Walk:
@@ -53,11 +65,13 @@ class Walk:
         initializer: Callback | None = INIT,
         pre_stop: Callback | None = STOP_HOOK,
         is_waited_for: bool = True,
+        is_frozen_when_idle: bool = False,
     ) -> None:
         fresh = (f"fresh-{count}" for count in itertools.count(1))
         self.spec = FunctionSpec(
             "f", "index.handler", "/code", timeout_s=30.0,
-            initializer=initializer, pre_stop=pre_stop,
+            initializer=initializer, pre_stop=pre_stop, memory_mb=128,
+            is_frozen_when_idle=is_frozen_when_idle,
         )  # fmt: skip
         self.now = BORN_S
         self.request = self.new_request("first")
@@ -505,6 +519,191 @@ def test_kill_is_repeated_until_the_exit() -> None:
     for _ in range(3):
         assert walk.step(Event.DEADLINE, after_s=KILL_RETRY_S) == [KillTree()]
         assert walk.left_s == KILL_RETRY_S
+
+
+# -- out of memory -------------------------------------------------------------------------------
+
+
+def test_out_of_memory_in_the_handler() -> None:
+    """Answer, status, End line and event stream all name the limit."""
+    walk = Walk()
+    walk.to_invoking()
+    effects = walk.step(Event.BROKEN, OUT_OF_MEMORY, after_s=0.0625)
+
+    assert effects[0] == Announce("fcbox:Instance:Broken", OOM_WORDS)
+    assert effects[-1] == KillTree()
+    assert message_of(effects) == OOM_TEXT
+    outcome = outcome_of(effects)
+    assert outcome[1:3] == (Cause.OOM, "UnhandledInvocationError")
+    assert (outcome.status, outcome.signum, outcome.max_rss_kb) == (OOM_WORDS, 0, OVER_KB)
+    assert (walk.state, walk.left_s) == (State.KILLING, KILL_RETRY_S)
+    assert walk.step(Event.EXITED, Exit(-9)) == [End(INVOKE, "first", OOM_TEXT), DIED_OF_IT]
+
+
+def test_kernel_says_out_of_memory() -> None:
+    """The same outcome when the kernel's SIGKILL came before any look of ours."""
+    walk = Walk()
+    walk.to_invoking()
+    effects = walk.step(Event.EXITED, Exit(-9, OVER_KB, is_oom=True), after_s=0.0625)
+
+    assert effects[0] == End(INVOKE, "first", OOM_TEXT)
+    assert message_of(effects) == OOM_TEXT
+    outcome = outcome_of(effects)
+    assert outcome[1:3] == (Cause.OOM, "UnhandledInvocationError")
+    assert (outcome.status, outcome.signum) == (OOM_WORDS, 0)
+    assert effects[-1] == DIED_OF_IT
+
+
+@pytest.mark.parametrize(
+    ("event", "detail"),
+    [(Event.BROKEN, OUT_OF_MEMORY), (Event.EXITED, Exit(-9, OVER_KB, is_oom=True))],
+    ids=["watch", "kernel"],
+)
+def test_out_of_memory_in_the_initializer(event: Event, detail: Broken | Exit) -> None:
+    """It fails the start, and the request that waited for it."""
+    walk = Walk()
+    walk.to_initializing()
+    effects = walk.step(event, detail, after_s=0.0625)
+
+    assert message_of(effects) == OOM_TEXT
+    assert outcome_of(effects)[1:3] == (Cause.OOM, "InitializationError")
+    assert Announce("fc:Instance:InitializationFailed", OOM_WORDS) in effects
+    assert walk.instance.failure == OOM_WORDS
+
+
+@pytest.mark.parametrize("way", ["to_idle", "to_draining", "to_prestopping"])
+@pytest.mark.parametrize("is_kernel", [False, True], ids=["watch", "kernel"])
+def test_out_of_memory_is_announced_in_any_state(way: str, is_kernel: bool) -> None:
+    """Its threads may grow between requests, too; and it is no death in good order."""
+    walk = Walk()
+    getattr(walk, way)()
+    if way == "to_idle":
+        walk.instance.request = None  # nobody waited for it
+    if not is_kernel:
+        assert Announce("fcbox:Instance:Broken", OOM_WORDS) in walk.step(
+            Event.BROKEN, OUT_OF_MEMORY
+        )
+
+    assert walk.step(Event.EXITED, Exit(-9, OVER_KB, is_oom=is_kernel))[-1] == DIED_OF_IT
+
+
+@pytest.mark.parametrize("event", [Event.DEADLINE, Event.STOPPED])
+def test_out_of_memory_on_the_way_down(event: Event) -> None:
+    """The grace period is for ending, not for growing: the tree is killed, nobody told twice."""
+    walk = Walk()
+    if event is Event.STOPPED:
+        walk.to_prestopping()
+    else:
+        walk.to_invoking()
+    walk.step(event, Answer())
+    before = walk.state, walk.left_s
+
+    assert walk.step(Event.BROKEN, OUT_OF_MEMORY) == [KillTree()]
+    assert (walk.state, walk.left_s) == before
+    assert walk.step(Event.EXITED, Exit(-9))[-1] == DIED_OF_IT
+
+
+def test_undelivered_request_survives_the_limit() -> None:
+    """What grew was not the request's doing: another instance takes it."""
+    walk = Walk()
+    walk.to_invoking()
+    effects = walk.step(Event.EXITED, Exit(-9, OVER_KB, is_undelivered=True, is_oom=True))
+
+    assert effects[1:] == [Requeue(walk.request), DIED_OF_IT]
+
+
+def test_other_kills_name_no_limit() -> None:
+    """A SIGKILL from elsewhere stays a SIGKILL, however much the instance held."""
+    walk = Walk()
+    walk.to_invoking()
+    effects = walk.step(Event.EXITED, Exit(-9, OVER_KB))
+
+    assert outcome_of(effects).cause is Cause.SIGNAL
+    assert "limit" not in message_of(effects) + outcome_of(effects).status
+
+
+def test_noted_memory_counts() -> None:
+    """What was measured between two events is in the next outcome; a smaller one later is not."""
+    walk = Walk()
+    walk.to_invoking()
+    walk.instance.note_memory(OVER_KB)
+    walk.instance.note_memory(1)
+
+    assert outcome_of(walk.step(Event.DONE, Answer(b""))).max_rss_kb == OVER_KB
+
+
+# -- freezing ------------------------------------------------------------------------------------
+
+
+def frozen(**hooks: Callback | None) -> Walk:
+    """IDLE, without a request, and frozen."""
+    walk = Walk(is_waited_for=False, is_frozen_when_idle=True, **hooks)
+    assert Freeze() not in walk.to_idle()  # its request may wait for it
+    assert walk.step(Event.REST) == [Freeze()]
+    assert walk.left_s is None
+    return walk
+
+
+def test_rest_freezes_only_where_it_was_asked_for() -> None:
+    """A function that did not ask is left to run."""
+    walk = Walk()
+    walk.to_idle()
+
+    assert walk.step(Event.REST) == []
+
+
+def test_second_rest_changes_nothing() -> None:
+    """One Freeze, one Thaw."""
+    walk = frozen()
+
+    assert walk.step(Event.REST) == []
+    assert walk.step(Event.STOP).count(Thaw()) == 1
+
+
+def test_invoke_thaws_first() -> None:
+    """A request's time runs from INVOKE, however long it was frozen, and it rests again."""
+    walk = frozen()
+    effects = walk.step(Event.INVOKE, walk.request, after_s=500.0)
+
+    assert effects == [Thaw(), Begin(INVOKE, "first"), SendInvoke(1, walk.request)]
+    assert walk.left_s == 30.0
+    assert outcome_of(walk.step(Event.DONE, Answer(b""), after_s=0.125)).duration_s == 0.125
+    assert walk.step(Event.REST) == [Freeze()]
+
+
+def test_request_that_waits_meets_no_frost() -> None:
+    """From the queue to an instance that has just become available: nothing is thawed."""
+    walk = Walk(is_frozen_when_idle=True)
+    effects = [*walk.to_invoking(), *walk.step(Event.DONE, Answer(b""))]
+    effects += walk.step(Event.INVOKE, walk.new_request("second"))
+
+    assert not {Freeze, Thaw} & {type(effect) for effect in effects}
+
+
+def test_stop_thaws_for_prestop() -> None:
+    """The hook runs, with all of its time."""
+    walk = frozen()
+
+    assert walk.step(Event.STOP) == [Thaw(), Begin(PRESTOP, "fresh-2"), SendPreStop("fresh-2")]
+    assert walk.left_s == 7.0
+
+
+def test_stop_thaws_for_sigterm() -> None:
+    """A frozen process cannot end in good order."""
+    assert frozen(pre_stop=None).step(Event.STOP) == [Thaw(), Terminate()]
+
+
+def test_kill_thaws() -> None:
+    """In the freezer of cgroup v1 not even SIGKILL reaches a process."""
+    effects = frozen().step(Event.BROKEN, Broken("the channel broke"))
+
+    assert effects[0] == Thaw()
+    assert effects[-1] == KillTree()
+
+
+def test_dead_needs_no_thaw() -> None:
+    """Nothing is left of it."""
+    assert frozen().step(Event.EXITED, Exit(-9)) == [DIED]
 
 
 # -- on the way down -----------------------------------------------------------------------------

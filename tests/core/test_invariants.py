@@ -2,7 +2,8 @@
 
 I1 Initializer first, at most once; I2 exactly one outcome for each request; I3 to its own
 request; I5 never invoke and PreStop at once; I7 a live deadline in every state but IDLE and
-DEAD; I8 Start and End lines pair up.
+DEAD; I8 Start and End lines pair up; I9 nothing is asked of a frozen instance, and only an IDLE
+one is frozen.
 """
 
 import itertools
@@ -15,6 +16,7 @@ from sandbox.core.effects import (
     INITIALIZE,
     INVOKE,
     PRESTOP,
+    Announce,
     Answer,
     Available,
     Begin,
@@ -22,6 +24,7 @@ from sandbox.core.effects import (
     Effect,
     End,
     Exit,
+    Freeze,
     KillTree,
     Reply,
     Request,
@@ -30,6 +33,7 @@ from sandbox.core.effects import (
     SendPreStop,
     SendSetup,
     Terminate,
+    Thaw,
 )
 from sandbox.core.instance import Instance
 from sandbox.core.lifecycle import TABLE, Event, State
@@ -43,11 +47,23 @@ statuses = st.sampled_from([None, 0, 1, 143, -9, -11])
 class Life(RuleBasedStateMachine):
     """Feeds an instance whatever its state allows, as a shell would, and watches the effects."""
 
-    @initialize(initializer=hooks, pre_stop=hooks, is_waited_for=st.booleans())
+    @initialize(
+        initializer=hooks, pre_stop=hooks, is_waited_for=st.booleans(), freezes=st.booleans(),
+        is_grown=st.booleans(),
+    )  # fmt: skip
     def born(
-        self, initializer: Callback | None, pre_stop: Callback | None, is_waited_for: bool
+        self,
+        initializer: Callback | None,
+        pre_stop: Callback | None,
+        is_waited_for: bool,
+        freezes: bool,
+        is_grown: bool,
     ) -> None:
-        """One instance, started for a request or ahead of any."""
+        """One instance, started for a request or ahead of any.
+
+        Many die before they are ready. Those that are grown begin past that, so that what comes
+        later is tried as often.
+        """
         self.serial = itertools.count(1)
         self.now = 100.0
         self.accepted: list[Request] = []
@@ -55,14 +71,21 @@ class Life(RuleBasedStateMachine):
         self.log: list[Begin | End] = []
         self.sent: list[Effect] = []
         self.is_available = False
+        self.is_frozen = False
+        self.is_oom = False
+        self.told = ""
         spec = FunctionSpec(
-            "f", "index.handler", "/code", initializer=initializer, pre_stop=pre_stop
-        )
+            "f", "index.handler", "/code", initializer=initializer, pre_stop=pre_stop,
+            memory_mb=128, is_frozen_when_idle=freezes,
+        )  # fmt: skip
         self.spec = spec
         self.instance = Instance(
             "c-1", spec, BoxSettings(), lambda: f"fresh-{next(self.serial)}", self.now,
             self.accept() if is_waited_for else None,
         )  # fmt: skip
+        if is_grown:
+            self.hello()
+            self.ready()
 
     def accept(self) -> Request:
         """A new request: it is owed one outcome."""
@@ -85,7 +108,13 @@ class Life(RuleBasedStateMachine):
             elif isinstance(effect, Available):
                 self.is_available = True
             elif isinstance(effect, (SendSetup, SendInvoke, SendPreStop, Terminate, KillTree)):
+                assert not self.is_frozen, f"I9: {effect} to a frozen instance"
                 self.sent.append(effect)
+            elif isinstance(effect, (Freeze, Thaw)):
+                assert self.is_frozen == isinstance(effect, Thaw), "I9: they alternate"
+                self.is_frozen = not self.is_frozen
+            elif isinstance(effect, Announce):
+                self.told = f"{effect.name} {effect.detail}"
             elif isinstance(effect, (Reply, Requeue)):
                 told = effect.outcome if isinstance(effect, Reply) else "requeued"
                 self.outcomes[effect.request.id].append(told)
@@ -112,6 +141,12 @@ class Life(RuleBasedStateMachine):
     @rule()
     def init_failed(self) -> None:
         self.feed(Event.INIT_FAILED, Answer(b"{}", True))
+
+    @precondition(lambda self: self.can(Event.REST))
+    @rule()
+    def rest(self) -> None:
+        self.feed(Event.REST)
+        assert self.is_frozen == self.spec.is_frozen_when_idle
 
     @precondition(lambda self: self.can(Event.INVOKE))
     @rule()
@@ -145,10 +180,20 @@ class Life(RuleBasedStateMachine):
     def broken(self, is_cancelled: bool) -> None:
         self.feed(Event.BROKEN, Broken("because", 3, is_cancelled))
 
+    @precondition(lambda self: self.can(Event.BROKEN))
+    @rule()
+    def out_of_memory(self) -> None:
+        self.is_oom |= self.instance.state is not State.DEAD
+        self.feed(Event.BROKEN, Broken("", 200 << 10, is_oom=True))
+
     @precondition(lambda self: self.can(Event.EXITED))
-    @rule(status=statuses, is_undelivered=st.booleans())
-    def exited(self, status: int | None, is_undelivered: bool) -> None:
-        self.feed(Event.EXITED, Exit(status, 11, is_undelivered))
+    @rule(status=statuses, is_undelivered=st.booleans(), is_oom=st.booleans())
+    def exited(self, status: int | None, is_undelivered: bool, is_oom: bool) -> None:
+        self.is_oom |= is_oom
+        self.feed(Event.EXITED, Exit(status, 11, is_undelivered, is_oom))
+        assert ("memory limit 128 MB reached" in self.told) == self.is_oom
+        assert self.told.startswith("fcbox:Instance:Died") or not self.is_oom
+        self.is_frozen = False  # nothing is left that could be
 
     @invariant()
     def initializer_at_most_once_and_first(self) -> None:
@@ -186,6 +231,21 @@ class Life(RuleBasedStateMachine):
             )
 
     @invariant()
+    def out_of_memory_names_the_limit(self) -> None:
+        """The cause, the text and the status agree; without it, none of them names a limit."""
+        for told in itertools.chain.from_iterable(self.outcomes.values()):
+            if isinstance(told, Outcome):
+                is_oom = told.cause is Cause.OOM
+                assert is_oom == (b"memory limit: 128MB reached" in told.body)
+                assert is_oom == ("memory limit 128 MB reached" in told.status)
+                assert self.is_oom or not is_oom
+
+    @invariant()
+    def frozen_only_while_idle(self) -> None:
+        """I9."""
+        assert not self.is_frozen or self.instance.state is State.IDLE
+
+    @invariant()
     def live_deadline(self) -> None:
         """I7."""
         has_none = self.instance.state in (State.IDLE, State.DEAD)
@@ -211,6 +271,6 @@ class Life(RuleBasedStateMachine):
 
 
 Life.TestCase.settings = settings(
-    max_examples=40, stateful_step_count=25, deadline=None, derandomize=True, database=None
+    max_examples=100, stateful_step_count=25, deadline=None, derandomize=True, database=None
 )
 TestLife = Life.TestCase

@@ -9,16 +9,16 @@ from sandbox.core.lifecycle import STAY, TABLE, Event, IllegalEvent, State, next
 # A copy made by hand from the design, not from the code. "." stays, "" is illegal. A deadline in
 # KILLING has its handler run again, so the code goes to KILLING and does not merely stay.
 DESIGN = """
-              hello        ready init_failed invoke  done        stop        stopped     deadline    broken  exited
-STARTING      INITIALIZING -     -           -       -           KILLING     -           KILLING     KILLING DEAD
-INITIALIZING  -            IDLE  TERMINATING -       -           TERMINATING -           KILLING     KILLING DEAD
-IDLE          -            -     -           INVOKING -          PRESTOPPING -           -           KILLING DEAD
-INVOKING      -            -     -           -       IDLE        DRAINING    -           KILLING     KILLING DEAD
-DRAINING      -            -     -           -       PRESTOPPING .           -           KILLING     KILLING DEAD
-PRESTOPPING   -            -     -           -       -           .           TERMINATING TERMINATING KILLING DEAD
-TERMINATING   -            .     .           -       -           .           .           KILLING     .       DEAD
-KILLING       .            .     .           -       .           .           .           KILLING     .       DEAD
-DEAD          -            -     -           -       -           .           -           .           .       -
+              hello        ready init_failed rest invoke  done        stop        stopped     deadline    broken  exited
+STARTING      INITIALIZING -     -           -    -       -           KILLING     -           KILLING     KILLING DEAD
+INITIALIZING  -            IDLE  TERMINATING -    -       -           TERMINATING -           KILLING     KILLING DEAD
+IDLE          -            -     -           .    INVOKING -          PRESTOPPING -           -           KILLING DEAD
+INVOKING      -            -     -           -    -       IDLE        DRAINING    -           KILLING     KILLING DEAD
+DRAINING      -            -     -           -    -       PRESTOPPING .           -           KILLING     KILLING DEAD
+PRESTOPPING   -            -     -           -    -       -           .           TERMINATING TERMINATING KILLING DEAD
+TERMINATING   -            .     .           -    -       -           .           .           KILLING     .       DEAD
+KILLING       .            .     .           -    -       .           .           .           KILLING     .       DEAD
+DEAD          -            -     -           -    -       -           .           -           .           .       -
 """  # noqa: E501 - a table
 
 
@@ -159,6 +159,12 @@ def test_nothing_is_invoked_on_its_way_down() -> None:
     assert State.IDLE not in reachable(State.DRAINING)
 
 
+def test_only_an_idle_instance_rests() -> None:
+    """Nothing that still has something to do can be frozen."""
+    assert [state for (state, event) in EDGES if event is Event.REST] == [State.IDLE]
+    assert EDGES[State.IDLE, Event.REST] is State.IDLE
+
+
 def test_rendered_table() -> None:
     """The Markdown has a row for each state; `.` is STAY and blank is illegal."""
     lines = render_table().splitlines()
@@ -166,5 +172,5 @@ def test_rendered_table() -> None:
 
     assert [cell.strip() for cell in head.strip("|").split("|")[1:]] == [e.value for e in Event]
     assert set(rows) == {state.value for state in State}
-    assert rows["DEAD"] == "| DEAD |  |  |  |  |  | . |  | . | . |  |"
+    assert rows["DEAD"] == "| DEAD |  |  |  |  |  |  | . |  | . | . |  |"
     assert STAY is None

@@ -23,6 +23,15 @@ def test_exited_text() -> None:
     assert exited_text(0.0459, MEASURED_KB) == expected
 
 
+def test_exited_text_names_the_limit() -> None:
+    """The one thing that tells running out of memory from other exits."""
+    expected = (
+        "Process exited unexpectedly before completing request "
+        "(duration: 45ms, maxMemoryUsage: 131.20MB, memory limit: 128MB reached)"
+    )
+    assert exited_text(0.0459, 134349, 128) == expected
+
+
 @pytest.mark.parametrize(("timeout_s", "shown"), [(30.0, "30"), (0.5, "0.5"), (86400, "86400")])
 def test_timeout_text(timeout_s: float, shown: str) -> None:
     """Whole seconds without a point."""
@@ -46,11 +55,16 @@ def test_error_body() -> None:
 @pytest.mark.parametrize(
     ("status", "words"),
     [(0, "exit status 0"), (3, "exit status 3"), (-9, "SIGKILL(-9)"), (-11, "SIGSEGV(-11)"),
-     (-40, "signal 40")],
+     (-40, "signal 40"), (None, "exit status unknown")],
 )  # fmt: skip
-def test_status_in_words(status: int, words: str) -> None:
+def test_status_in_words(status: int | None, words: str) -> None:
     """Signals have names where they have one."""
     assert describe_status(status) == words
+
+
+def test_status_with_its_cause() -> None:
+    """Who reads of a SIGKILL wants to know whose it was."""
+    assert describe_status(-9, 128) == "SIGKILL(-9), memory limit 128 MB reached"
 
 
 @pytest.mark.parametrize(("duration_s", "billed"), [(0, 0), (0.0181, 19), (0.019, 19), (1, 1000)])
