@@ -13,17 +13,32 @@ import resource
 import signal
 import sys
 
+from worker.syscalls import (
+    CLONE_NEWUSER,
+    PR_SET_DUMPABLE,
+    PR_SET_NAME,
+    drop_capabilities,
+    prctl,
+)
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Callable, Tuple
 
-__all__ = ["clone_sibling", "enter_instance", "errno_in_child", "set_parent_death_signal"]
+__all__ = [
+    "clone_sibling", "enter_init", "enter_instance", "errno_in_child", "new_user_namespace",
+    "set_parent_death_signal",
+]  # fmt: skip
 
+_CLONE_VM = 0x00000100
 _CLONE_PARENT = 0x00008000
 _CLONE_CHILD_CLEARTID = 0x00200000
 _CLONE_CHILD_SETTID = 0x01000000
 _PR_SET_PDEATHSIG = 1
 _PR_GET_TID_ADDRESS = 40
+_STACK_BYTES = 64 << 10
+_MOST_DESCRIPTORS = 64
+"""More than a zygote ever has open, with the six of an instance."""
 _SYS_CLONE = {"x86_64": 56, "aarch64": 220}
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -103,6 +118,34 @@ def errno_in_child(attempt):
     return os.WEXITSTATUS(status) if os.WIFEXITED(status) else errno.EIO
 
 
+def new_user_namespace(uid_map, gid_map):
+    # type: (str, str) -> int
+    """A descriptor of a user namespace that nobody lives in, with these maps; for root.
+
+    Something has to live in it until it is opened: a thread-like child that shares our memory,
+    runs pause(2) and nothing else, so that making it copies no page.
+    """
+    stack = ctypes.create_string_buffer(_STACK_BYTES)
+    top = (ctypes.addressof(stack) + _STACK_BYTES) & ~0xF
+    pid = _libc.clone(
+        _libc.pause,
+        ctypes.c_void_p(top),
+        CLONE_NEWUSER | _CLONE_VM | signal.SIGCHLD,
+        ctypes.c_void_p(0),
+    )
+    if pid < 0:
+        error = ctypes.get_errno()
+        raise OSError(error, os.strerror(error), "a user namespace for a mount")
+    try:
+        for name, text in (("uid_map", uid_map), ("gid_map", gid_map)):
+            with open("/proc/%d/%s" % (pid, name), "w") as file:
+                file.write(text)
+        return os.open("/proc/%d/ns/user" % pid, os.O_RDONLY | os.O_CLOEXEC)
+    finally:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+
+
 def enter_instance(supervisor, tag, stdout, stderr):
     # type: (int, int, int, int) -> None
     """What the child does before anything else: own session, own stdio, its end tied to ours.
@@ -113,15 +156,44 @@ def enter_instance(supervisor, tag, stdout, stderr):
     """
     os.setsid()
     set_parent_death_signal(signal.SIGKILL)
-    if os.getppid() != supervisor:
-        os._exit(1)  # the supervisor died before the line above
+    # The supervisor may have died before the line above. From inside a pid namespace it cannot be
+    # seen (0); there the zygote's last look at the tags finds us.
+    if os.getppid() not in (supervisor, 0):
+        os._exit(1)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    _, ceiling = resource.getrlimit(resource.RLIMIT_RTTIME)
-    if ceiling == resource.RLIM_INFINITY or tag <= ceiling:
-        resource.setrlimit(resource.RLIMIT_RTTIME, (tag, tag))
+    _keep_tag(tag)
     null = os.open(os.devnull, os.O_RDWR)
     for source, target in ((null, 0), (stdout, 1), (stderr, 2)):
         os.dup2(source, target)
         os.close(source)
     if "random" in sys.modules and sys.version_info < (3, 7):
         sys.modules["random"].seed()  # 3.6 does not reseed after a fork
+
+
+def enter_init(tag):
+    # type: (int) -> None
+    """What the first process of a pid namespace does: end with the supervisor, and nothing else.
+
+    Processes whose parent has ended become its children, and the kernel reaps them, as SIGCHLD is
+    ignored (sigaction(2)). Does not return.
+    """
+    try:
+        os.setsid()
+        set_parent_death_signal(signal.SIGKILL)
+        signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+        _keep_tag(tag)
+        os.closerange(0, _MOST_DESCRIPTORS)
+        prctl(PR_SET_NAME, b"fcbox-init")
+        prctl(PR_SET_DUMPABLE, 0)
+        drop_capabilities()
+        while True:
+            signal.pause()
+    finally:
+        os._exit(1)
+
+
+def _keep_tag(tag):
+    # type: (int) -> None
+    _, ceiling = resource.getrlimit(resource.RLIMIT_RTTIME)
+    if ceiling == resource.RLIM_INFINITY or tag <= ceiling:
+        resource.setrlimit(resource.RLIMIT_RTTIME, (tag, tag))

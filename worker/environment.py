@@ -39,6 +39,8 @@ def build_environment(
     }
     if setup.get("home"):
         environment["HOME"] = setup["home"]
+    if setup.get("tmp_dir"):
+        environment["TMPDIR"] = setup["tmp_dir"]
     environment["PYTHONIOENCODING"] = "utf-8:surrogateescape"
     environment.update(_own(setup))
     environment.update(_given(setup))

@@ -20,17 +20,10 @@ failure to load: the process ends, as in the cloud.
 import os
 import sys
 from importlib import _bootstrap, _bootstrap_external
-from importlib.machinery import (
-    BYTECODE_SUFFIXES,
-    EXTENSION_SUFFIXES,
-    SOURCE_SUFFIXES,
-    ExtensionFileLoader,
-    FileFinder,
-    SourceFileLoader,
-    SourcelessFileLoader,
-)
+from importlib.machinery import FileFinder
 
 from worker.failures import Failure, flat_stack, message_of, sanitise_path, type_name
+from worker.importer import KINDS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -46,12 +39,6 @@ __all__ = ["LoadFailed", "Loader", "split_handler"]
 # versions where it brings typing along.
 _module_from_spec = _bootstrap.module_from_spec
 _spec_from_file_location = _bootstrap_external.spec_from_file_location
-
-_KINDS = (
-    (ExtensionFileLoader, EXTENSION_SUFFIXES),
-    (SourceFileLoader, SOURCE_SUFFIXES),
-    (SourcelessFileLoader, BYTECODE_SUFFIXES),
-)
 
 
 class LoadFailed(Exception):
@@ -132,7 +119,7 @@ class Loader(object):
             if not os.path.isdir(folder):
                 _no_module(segment)
         # A new finder each time: a used one does not see a file made within the same clock tick.
-        found = FileFinder(folder, *_KINDS).find_spec(segments[-1])
+        found = FileFinder(folder, *KINDS).find_spec(segments[-1])
         if found is None or found.loader is None or found.origin is None:
             _no_module(segments[-1])
         # The finder knows the file by the last part of its name; the module has the whole one.

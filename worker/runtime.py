@@ -1,6 +1,7 @@
 """The life of one instance, seen from inside: set up, Initializer, requests, PreStop, SIGTERM.
 
-    HELLO -> SETUP -> [Initializer] -> READY -> INVOKE/RESULT ... -> [PRESTOP/STOPPED] -> SIGTERM
+    HELLO -> SETUP -> WALLS -> [Initializer] -> READY -> INVOKE/RESULT ...
+                                                      -> [PRESTOP/STOPPED] -> SIGTERM
 
 The main thread does all of it, one message at a time; nothing is opened or created to answer a
 request, so that a function that used up its descriptors still gets its answer out. User code
@@ -19,7 +20,7 @@ import struct
 import sys
 import time
 
-from worker import wire
+from worker import importer, wire
 from worker.context import make_context_factory
 from worker.environment import build_environment, build_sys_path
 from worker.failures import Failure, from_exception
@@ -27,10 +28,13 @@ from worker.loader import Loader, LoadFailed
 from worker.mounts import enter
 from worker.output import RequestLog, flush_stdio
 from worker.results import encode_result
+from worker.walls import Walls
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable, Dict, List, Optional, Tuple
+    from typing import Any, Callable, Dict, Optional, Tuple
+
+    from worker.walls import Ground
 
 __all__ = ["hide_modules", "run"]
 
@@ -123,38 +127,51 @@ class Channel(object):
 class Runtime(object):
     """What the instance is once SETUP has come. `setup` is its JSON."""
 
-    def __init__(self, channel, setup):
-        # type: (Channel, Dict[str, Any]) -> None
+    def __init__(self, channel, setup, ground):
+        # type: (Channel, Dict[str, Any], Ground) -> None
         self._channel = channel
         self._setup = setup
-        self._loader = Loader(setup["code_dir"])
+        self._ground = ground
         self._make_context = make_context_factory(setup)
         self._handler = None  # type: Optional[Callable[..., object]]
         self._busy = False
         self._pid = os.getpid()
-        self._lacks = []  # type: List[str]
-        self._log = RequestLog(
-            setup["logger_layout"], bytes.fromhex(setup["log_token"]), setup["code_dir"]
-        )
 
     def _enter(self, request_id):
         # type: (str) -> Optional[Failure]
         """Makes the process look to the user's code as the cloud's does, or tells why it cannot."""
         step = "mount"
+        setup = self._setup
         try:
-            self._lacks = enter(self._setup)
+            self._channel.send(wire.WALLS, b"", wire.pack_walls(self._raise_walls()))
             step = "set the environment"
             self._set_surroundings()
             # It was there when the configuration was read; that may be long ago.
-            step = "enter the code directory " + self._setup["code_dir"]
-            os.chdir(self._setup["code_dir"])
+            step = "enter the code directory " + setup["code_dir"]
+            os.chdir(setup["code_dir"])
+            failure = None
         except (OSError, ValueError) as exc:
             text = "cannot %s: %s" % (step, getattr(exc, "strerror", None) or exc)
             failure = Failure("RuntimeError", text)
+        token = bytes.fromhex(setup["log_token"])
+        self._log = RequestLog(setup["logger_layout"], token, setup["code_dir"])
+        self._loader = Loader(setup["code_dir"])
+        if failure is not None:
             self._log.begin(request_id)
             self._log.error(failure.body().decode("ascii"))
-            return failure
-        return None
+        return failure
+
+    def _raise_walls(self):
+        # type: () -> Dict[str, Any]
+        """Gives the report of what is in force. Does not return where that is not enough."""
+        if self._setup["walls"] is None:
+            return {"held": [], "lacks": [], "mounts": enter(self._setup)}
+        walls = Walls(self._setup, self._ground)
+        if not walls.raise_all():
+            # The supervisor knows from the report that this cannot go on, and ends it.
+            self._channel.send(wire.WALLS, b"", wire.pack_walls(walls.report()))
+            self._channel.receive()
+        return walls.report()
 
     def _set_surroundings(self):
         # type: () -> None
@@ -166,6 +183,7 @@ class Runtime(object):
         os.environ.update({k: v for k, v in environment.items() if os.environ.get(k) != v})
         time.tzset()
         sys.path[:] = build_sys_path(setup, sys.path)
+        importer.install(setup["code_dir"])
         sys.argv[:] = [""]
         sys.dont_write_bytecode = True  # /code is read-only in the cloud
 
@@ -186,7 +204,7 @@ class Runtime(object):
         request_id = self._setup["request_id"]
         failure = self._enter(request_id) or self._run_hook("initializer", request_id)
         if failure is None:
-            self._channel.send(wire.READY, _usage(), wire.pack_lacks(self._lacks))
+            self._channel.send(wire.READY, _usage())
         else:
             self._channel.send(wire.INIT_FAILED, _usage(), failure.body())
 
@@ -271,8 +289,8 @@ class Runtime(object):
             _say_goodbye()
 
 
-def run(requests, answers, bulk, witness, is_spare):
-    # type: (int, int, int, int, int) -> None
+def run(requests, answers, bulk, witness, is_spare, ground):
+    # type: (int, int, int, int, int, Ground) -> None
     """The instance's whole life, on the four descriptors of its channel."""
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
@@ -283,7 +301,7 @@ def run(requests, answers, bulk, witness, is_spare):
             rehearse()
         channel.send(wire.HELLO)
         setup = json.loads(channel.receive().body.decode("utf-8"))
-        Runtime(channel, setup).serve()
+        Runtime(channel, setup, ground).serve()
     except ChannelClosed:
         _say_goodbye()
     except (OSError, wire.ProtocolError) as exc:

@@ -12,7 +12,8 @@ Who may say what, and when, is TABLE:
 
     worker      HELLO
     supervisor  SETUP     body: JSON, everything that stays the same for the instance's life
-    worker      READY     meta: usage   body: what the function lacks, a line each; mostly empty
+    worker      WALLS     body: JSON, the walls around it; no user code has run before
+                READY     meta: usage
                 INIT_FAILED  meta: usage   body: error JSON
     supervisor  INVOKE    meta: sequence, request id   body: the event
     worker      RESULT    meta: that of the INVOKE, usage   body: the answer
@@ -30,39 +31,44 @@ Errors sort by blame: LocalProtocolError is a bug of the caller, RemoteProtocolE
 peer's doing. Lengths are checked against their caps before anything is allocated.
 """
 
+import json
 import struct
 from collections import namedtuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Dict, List, NamedTuple, Optional, Tuple
+    from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
 __all__ = [
     "BULK_BYTES", "FAILED", "HEADER_BYTES", "HELLO", "INIT_FAILED", "INVOKE", "MAX_ANSWER_BYTES",
     "MAX_BODY_BYTES", "MAX_META_BYTES", "PRESTOP", "READY", "RESULT", "SETUP", "STOPPED",
-    "SUPERVISOR", "WORKER", "Connection", "LocalProtocolError", "Message", "ProtocolError",
-    "RemoteProtocolError", "invoke_meta", "pack_lacks", "pack_usage", "request_id_of",
-    "unpack_lacks", "unpack_usage",
+    "SUPERVISOR", "WALLS", "WORKER", "Connection", "LocalProtocolError", "Message",
+    "ProtocolError", "RemoteProtocolError", "invoke_meta", "pack_usage", "pack_walls",
+    "request_id_of", "unpack_usage", "unpack_walls",
 ]  # fmt: skip
 
-HELLO, SETUP, READY, INIT_FAILED, INVOKE, RESULT, FAILED, PRESTOP, STOPPED = range(1, 10)
+HELLO, SETUP, READY, INIT_FAILED, INVOKE, RESULT, FAILED, PRESTOP, STOPPED, WALLS = range(1, 11)
 NAMES = {
     HELLO: "HELLO", SETUP: "SETUP", READY: "READY", INIT_FAILED: "INIT_FAILED", INVOKE: "INVOKE",
     RESULT: "RESULT", FAILED: "FAILED", PRESTOP: "PRESTOP", STOPPED: "STOPPED",
+    WALLS: "WALLS",
 }  # fmt: skip
 SUPERVISOR, WORKER = "supervisor", "worker"
 SENDER = {
     HELLO: WORKER, SETUP: SUPERVISOR, READY: WORKER, INIT_FAILED: WORKER, INVOKE: SUPERVISOR,
     RESULT: WORKER, FAILED: WORKER, PRESTOP: SUPERVISOR, STOPPED: WORKER,
+    WALLS: WORKER,
 }  # fmt: skip
 
 # Conversation states, and what each kind makes of them. What is not here may not be said.
-BORN, GREETED, SETTING_UP, IDLE, BUSY, STOPPING, FINISHED = (
-    "BORN", "GREETED", "SETTING_UP", "IDLE", "BUSY", "STOPPING", "FINISHED",
+BORN, GREETED, ENTERING, SETTING_UP, IDLE, BUSY, STOPPING, FINISHED = (
+    "BORN", "GREETED", "ENTERING", "SETTING_UP", "IDLE", "BUSY", "STOPPING", "FINISHED",
 )  # fmt: skip
 TABLE = {
     (BORN, HELLO): GREETED,
-    (GREETED, SETUP): SETTING_UP,
+    (GREETED, SETUP): ENTERING,
+    (ENTERING, WALLS): SETTING_UP,
+    (ENTERING, INIT_FAILED): FINISHED,
     (SETTING_UP, READY): IDLE,
     (SETTING_UP, INIT_FAILED): FINISHED,
     (IDLE, INVOKE): BUSY,
@@ -83,8 +89,6 @@ MAX_BODY_BYTES = MAX_ANSWER_BYTES + (64 << 10)
 """An event or an answer, and room for the error JSON that quotes one."""
 BULK_BYTES = 64 << 10
 _BULK = 0x01
-MAX_LACKS = 64
-"""Most lines that are taken from the body of a READY."""
 
 if TYPE_CHECKING:
     Message = NamedTuple("Message", [("kind", int), ("meta", bytes), ("body", bytes)])
@@ -133,16 +137,24 @@ def unpack_usage(meta):
     return int(_USAGE.unpack_from(meta, len(meta) - _USAGE.size)[0])
 
 
-def pack_lacks(lines):
-    # type: (List[str]) -> bytes
-    """The body of a READY: a line for each thing that the function has to do without."""
-    return "\n".join(lines).encode("utf-8", "backslashreplace")
+def pack_walls(report):
+    # type: (Dict[str, List[Any]]) -> bytes
+    """The body of a WALLS: what is held, what is lacking and why, which mounts are refused."""
+    return json.dumps(report).encode("ascii")
 
 
-def unpack_lacks(body):
-    # type: (bytes) -> List[str]
-    """The lines in the body of a READY. User code may have written it: any bytes will do."""
-    return body[:BULK_BYTES].decode("utf-8", "replace").splitlines()[:MAX_LACKS]
+def unpack_walls(body):
+    # type: (bytes) -> Dict[str, List[Any]]
+    """The report in the body of a WALLS. Raises RemoteProtocolError when it is none."""
+    try:
+        report = json.loads(body.decode("ascii"))
+        return {
+            "held": [str(mechanism) for mechanism in report["held"]],
+            "lacks": [(str(mechanism), str(reason)) for mechanism, reason in report["lacks"]],
+            "mounts": [str(line) for line in report["mounts"]],
+        }
+    except (ValueError, KeyError, TypeError):
+        raise RemoteProtocolError("a WALLS that cannot be read") from None
 
 
 class Connection(object):

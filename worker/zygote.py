@@ -6,7 +6,15 @@ a SOCK_SEQPACKET socket. One packet asks for one instance:
     supervisor -> zygote   u64 tag, u8 1 for a spare; six descriptors: requests (read),
                            answers (write), bulk socket, witness (eventfd), stdout (write),
                            stderr (write)
-    zygote -> supervisor   i32 pid of the instance, or minus errno; first of all, one i32 0: ready
+    zygote -> supervisor   i32 pid of the instance, or minus errno; i32 pids of its init and its
+                           midwife, or 0; first of all, three times 0: ready
+
+At the level strict an instance has a pid namespace of its own (pid_namespaces(7)). Its first
+process, the init, does nothing but exist: when it ends, the kernel ends all others, daemons too.
+The worker is the second process, so that signals and exits mean for it what they always mean; and
+it is a child of the supervisor all the same, since it was cloned with CLONE_PARENT. Who has left
+its pid namespace for its children cannot go back without privilege: so a throw-away clone, the
+midwife, does it, and ends when it has cloned the two.
 
 The zygote comes up while the supervisor waits, so what it imports counts: `_socket`, since
 `socket` takes longer to import than everything in this package.
@@ -19,6 +27,7 @@ do not) and ends too.
 
 import _socket
 import array
+import errno
 import gc
 import os
 import resource
@@ -26,8 +35,8 @@ import signal
 import struct
 import time
 
-from worker import runtime
-from worker.clone import clone_sibling, enter_instance
+from worker import runtime, syscalls, walls
+from worker.clone import clone_sibling, enter_init, enter_instance
 from worker.output import open_stdio
 
 TYPE_CHECKING = False
@@ -37,15 +46,16 @@ if TYPE_CHECKING:
 __all__ = ["main"]
 
 _SPAWN = struct.Struct(">QB")
-_REPLY = struct.Struct(">i")
+_REPLY = struct.Struct(">iii")
+_PAIR = struct.Struct("=ii")
 _DESCRIPTORS = 6
 _SWEEP_S = 1.0
 TAG_SERIAL_BITS = 24
 """The low bits of a tag count the instances of one supervisor; the bits above name it."""
 
 
-def main(control_fd, box_tag):
-    # type: (int, int) -> None
+def main(control_fd, box_tag, level):
+    # type: (int, int, str) -> None
     """Serves until EOF. `box_tag` is the tag of the supervisor, its low bits zero."""
     runtime.hide_modules()
     _close_inherited(control_fd)
@@ -59,12 +69,14 @@ def main(control_fd, box_tag):
     gc.collect()
     if hasattr(gc, "freeze"):
         gc.freeze()
+    refusal = walls.prepare(level)
+    nursery = _Nursery(control, supervisor, refusal, level == "strict")
     _tell(control, 0)
     while True:
         packet, descriptors = _receive(control)
         if not packet:
             break
-        if _spawn(control, supervisor, packet, descriptors):
+        if nursery.spawn(packet, descriptors):
             return  # in the instance, at its end
     _kill_all(box_tag)
 
@@ -94,35 +106,95 @@ def _receive(control):
     return packet, list(descriptors)
 
 
-def _spawn(control, supervisor, packet, descriptors):
-    # type: (_socket.socket, int, bytes, List[int]) -> bool
-    """True in the instance, when its life is over; False in the zygote."""
-    tag, is_spare = _SPAWN.unpack(packet)
-    try:
-        # The clone has its tag from its first moment on, for the case that we die before we
-        # have told its pid.
-        _, ceiling = resource.getrlimit(resource.RLIMIT_RTTIME)
-        if ceiling == resource.RLIM_INFINITY or tag <= ceiling:
-            resource.setrlimit(resource.RLIMIT_RTTIME, (tag, ceiling))
-        reply = clone_sibling()
-    except (OSError, NotImplementedError) as exc:
-        reply = -(getattr(exc, "errno", None) or 1)
-    if reply == 0:
-        control.close()
-        requests, answers, bulk, witness, stdout, stderr = descriptors
-        enter_instance(supervisor, tag, stdout, stderr)
-        runtime.run(requests, answers, bulk, witness, is_spare)
-        return True
-    for descriptor in descriptors:
-        os.close(descriptor)
-    _tell(control, reply)
-    return False
+class _Nursery(object):
+    """Where instances come from. `refusal` is why they may not mount, or ""."""
+
+    def __init__(self, control, supervisor, refusal, has_pid_namespaces):
+        # type: (_socket.socket, int, str, bool) -> None
+        self._control = control
+        self._supervisor = supervisor
+        self._refusal = refusal
+        self._bear = _with_midwife if has_pid_namespaces else _alone
+
+    def spawn(self, packet, descriptors):
+        # type: (bytes, List[int]) -> bool
+        """True in the instance, when its life is over; False in the zygote."""
+        tag, is_spare = _SPAWN.unpack(packet)
+        try:
+            _wear(tag)
+            worker, init, midwife = self._bear(tag)
+        except (OSError, NotImplementedError) as exc:
+            worker, init, midwife = -(getattr(exc, "errno", None) or 1), 0, 0
+        if worker == 0:
+            self._control.close()
+            requests, answers, bulk, witness, stdout, stderr = descriptors
+            enter_instance(self._supervisor, tag, stdout, stderr)
+            ground = walls.Ground(self._refusal, init > 0)
+            runtime.run(requests, answers, bulk, witness, is_spare, ground)
+            return True
+        for descriptor in descriptors:
+            os.close(descriptor)
+        _tell(self._control, worker, init, midwife)
+        return False
 
 
-def _tell(control, number):
-    # type: (_socket.socket, int) -> None
+def _alone(tag):
+    # type: (int) -> Tuple[int, int, int]
+    return clone_sibling(), 0, 0
+
+
+def _with_midwife(tag):
+    # type: (int) -> Tuple[int, int, int]
+    """The pids of worker, init and midwife; as those of a clone, 0 first of all in the worker."""
+    told, telling = os.pipe()
+    midwife = clone_sibling()
+    if midwife == 0:
+        os.close(told)
+        worker, init = _deliver(tag)
+        if worker != 0:
+            os.write(telling, _PAIR.pack(worker, init))
+            os._exit(0)
+        os.close(telling)
+        return 0, init, 0
+    os.close(telling)
     try:
-        control.send(_REPLY.pack(number))
+        pids = os.read(told, _PAIR.size)
+    finally:
+        os.close(told)
+    worker, init = _PAIR.unpack(pids) if len(pids) == _PAIR.size else (-errno.EAGAIN, 0)
+    return worker, init, midwife
+
+
+def _deliver(tag):
+    # type: (int) -> Tuple[int, int]
+    """Worker and init; no init where the machine refuses a pid namespace: the instance tells."""
+    init = 0
+    try:
+        syscalls.unshare(syscalls.CLONE_NEWPID)
+        init = clone_sibling()
+        if init == 0:
+            enter_init(tag)
+    except OSError:
+        pass
+    try:
+        return clone_sibling(), init
+    except OSError as exc:
+        return -(exc.errno or 1), init
+
+
+def _wear(tag):
+    # type: (int) -> None
+    # The clone has its tag from its first moment on, for the case that we die before we have told
+    # its pid.
+    _, ceiling = resource.getrlimit(resource.RLIMIT_RTTIME)
+    if ceiling == resource.RLIM_INFINITY or tag <= ceiling:
+        resource.setrlimit(resource.RLIMIT_RTTIME, (tag, ceiling))
+
+
+def _tell(control, worker, init=0, midwife=0):
+    # type: (_socket.socket, int, int, int) -> None
+    try:
+        control.send(_REPLY.pack(worker, init, midwife))
     except OSError:
         pass  # the supervisor has gone, or given this zygote up: the EOF comes next
 
@@ -164,10 +236,28 @@ def _newest_pid():
 def _carries(pid, box_tag):
     # type: (int, int) -> bool
     try:
-        tag = resource.prlimit(pid, resource.RLIMIT_RTTIME)[1]
+        tag = _tag_of(pid)
         if tag < 0 or tag >> TAG_SERIAL_BITS != box_tag >> TAG_SERIAL_BITS:
             return False
         with open("/proc/%d/stat" % pid, "rb") as stat:
             return stat.read().rpartition(b") ")[2][:1] not in b"ZX"
     except OSError:
         return False
+
+
+def _tag_of(pid):
+    # type: (int) -> int
+    try:
+        return resource.prlimit(pid, resource.RLIMIT_RTTIME)[1]
+    except PermissionError:  # it has a uid of its own, and we lack CAP_SYS_RESOURCE
+        return _tag_in_limits(pid)
+
+
+def _tag_in_limits(pid):
+    # type: (int) -> int
+    with open("/proc/%d/limits" % pid, "rb") as limits:
+        for line in limits:
+            if line.startswith(b"Max realtime timeout"):
+                ceiling = line.split()[4]
+                return -1 if ceiling == b"unlimited" else int(ceiling)
+    return -1

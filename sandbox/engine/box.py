@@ -34,7 +34,8 @@ class Box:
         launch: Launch | None = None,
     ) -> None:
         _raise_descriptor_limit()
-        launch = launch or Launch((spec.python for spec in specs), environ)
+        pythons = (spec.python for spec in specs)
+        launch = launch or Launch(pythons, environ, settings.isolation)
         try:
             self._open(loop, specs, settings, sinks, launch)
         except BaseException:
@@ -59,7 +60,7 @@ class Box:
         self.supervisor = Supervisor(loop, specs, settings, self.hub, home, tag)
         host = self.supervisor.host
         for python, started in launch.started.items():
-            host.adopt(Zygote(loop, python, tag, home, host.ended, started))
+            host.adopt(Zygote(loop, python, tag, home, launch.isolation, host.ended, started))
 
     def drain(self, done: Callable[[], None]) -> None:
         """Ends everything in good order, gives everything back, then calls `done`."""

@@ -6,6 +6,9 @@
     witness eventfd <-        | how many callbacks have begun; read after the worker's death
     stdout, stderr pipes <-   | read by the instance's log
 
+In a pid namespace of its own there is an init beside the worker, our child too. When the worker
+has ended, the init is killed, and with it the kernel kills all that is left in the namespace.
+
 A guest is blank until somebody becomes its `owner`: a spare is a guest that said hello and has
 no owner yet. The owner hears of messages, of a broken channel, and of the end, once.
 """
@@ -56,6 +59,7 @@ class Guest:
         self._zygote = zygote
         self._connection = wire.Connection(wire.SUPERVISOR)
         self._child: procs.Child | None = None
+        self._init: procs.Child | None = None
         self._is_killed = False
         self._requests = self._answers = self._witness = -1
         self._begun = 0
@@ -140,6 +144,7 @@ class Guest:
         """
         if self._child:
             self._child.signal(signal.SIGKILL)
+            self._end_init()
         elif self._is_killed:
             self._zygote.close()
         self._is_killed = True
@@ -189,15 +194,17 @@ class Guest:
         bulk_fd = their_bulk.detach()
         return their_requests, their_answers, bulk_fd, witness, their_stdout, their_stderr
 
-    def _spawned(self, pid: int, failure: str) -> None:
-        if pid:
-            try:
+    def _spawned(self, pid: int, init: int, failure: str) -> None:
+        try:
+            if init:
+                self._init = procs.Child(self._loop, init, self._init_exited)
+            if pid:
                 self._child = procs.Child(self._loop, pid, self._exited)
-            except OSError as exc:
-                failure = f"the worker cannot be watched: {exc.strerror}"
+        except OSError as exc:
+            failure = f"the worker cannot be watched: {exc.strerror}"
         if self._child is None:
             self.failure = failure
-            self._loop.call_soon(self._tell_exit)
+            self._loop.call_soon(self._finish)
         elif self._is_killed:
             self.kill_tree()
 
@@ -299,11 +306,22 @@ class Guest:
             self._read_bulk()
         if self._answers >= 0:
             self._stop_reading()
-        self._tell_exit()
+        self._finish()
 
-    def _tell_exit(self) -> None:
-        if self.owner:
+    def _finish(self) -> None:
+        """The worker is gone; so is everything else in its namespace, once the init is."""
+        if self._init and self._init.is_alive:
+            self._end_init()
+        elif self.owner:
             self.owner.on_exit(self)
+
+    def _end_init(self) -> None:
+        if self._init:
+            self._init.signal(signal.SIGKILL)
+
+    def _init_exited(self, init: procs.Child) -> None:
+        if self._child is None or not self._child.is_alive:
+            self._finish()
 
     # -- saying the rest -------------------------------------------------------------------------
 

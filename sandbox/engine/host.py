@@ -4,15 +4,16 @@ import os
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sandbox.core.ids import IdSource
-from sandbox.core.spec import BoxSettings
+from sandbox.core.spec import BoxSettings, FunctionSpec
 from sandbox.engine import procs
 from sandbox.engine.deadlines import Deadlines
 from sandbox.engine.guest import Guest
 from sandbox.engine.logs import LogHub
 from sandbox.engine.loop import Loop
+from sandbox.engine.walls import BoxWalls
 from sandbox.engine.zygotes import Zygote
 from worker import wire
 
@@ -52,6 +53,7 @@ class Host:
         self.ids = IdSource(os.urandom, time.time)
         self.deadlines = Deadlines(loop)
         self.box_tag = box_tag
+        self.walls = BoxWalls(settings, box_tag, procs.TAG_SERIAL_BITS)
         self.listeners: list[Callable[[LifecycleEvent], None]] = []
         self.on_ended: Callable[[], None] | None = None
         """Called when something ended, once the box is being closed."""
@@ -98,12 +100,18 @@ class Host:
         """A worker that nobody has waited for. Raises OSError like `take_guest`."""
         zygote = self._zygotes.get(python)
         if zygote is None or not zygote.is_alive:
-            zygote = Zygote(self.loop, python, self.box_tag, self.home, self.ended)
+            level = self.settings.isolation
+            zygote = Zygote(self.loop, python, self.box_tag, self.home, level, self.ended)
             self._zygotes[python] = zygote
         self._serial += 1
         return Guest(self.loop, zygote, self.box_tag | self._serial, is_spare)
 
-    def tell_lacks(self, function: str, lines: Sequence[str]) -> None:
+    def take_walls(self, spec: FunctionSpec, report: dict[str, list[Any]]) -> str:
+        """What an instance said of its walls; gives why it must not go on, or nothing."""
+        self._tell_lacks(spec.name, report["mounts"])
+        return self.walls.take_report(spec, report)
+
+    def _tell_lacks(self, function: str, lines: Sequence[str]) -> None:
         """Tells once what a function has to do without on this machine."""
         for line in lines:
             if (function, line) not in self._told and len(self._told) < _MOST_TOLD:
@@ -144,6 +152,7 @@ class Host:
                 guest.kill_tree()
         self.kill_zygotes()
         self.deadlines.close()
+        self.walls.close()
 
     @property
     def is_clean(self) -> bool:

@@ -33,6 +33,7 @@ from sandbox.core.instance import Instance
 from sandbox.core.lifecycle import Event, State
 from sandbox.core.outcome import Outcome, describe_status
 from sandbox.core.spec import FunctionSpec
+from sandbox.engine.cgroups import Group
 from sandbox.engine.guest import Guest
 from sandbox.engine.host import Host
 from sandbox.engine.logs import TAIL_BYTES, InstanceLog
@@ -94,6 +95,7 @@ class InstanceShell:
         self._pool = pool
         self._guest = guest
         self._log: InstanceLog | None = None
+        self._group: Group | None = None
         self._asked = 0
         """How many callbacks the worker was asked to run."""
         # No text in UTF-8 holds a byte FF: none of it is ever held back as half a token.
@@ -174,13 +176,20 @@ class InstanceShell:
         if kind == wire.HELLO:
             self.handle(Event.HELLO)
             return
+        if kind == wire.WALLS:
+            self._take_walls(wire.unpack_walls(message.body))
+            return
         rss_kb = wire.unpack_usage(message.meta)
         is_failed = kind in (wire.FAILED, wire.INIT_FAILED) or (
             kind == wire.STOPPED and bool(message.body)
         )
-        if kind == wire.READY:
-            self._host.tell_lacks(self.machine.spec.name, wire.unpack_lacks(message.body))
         self.handle(_EVENT_OF[kind], Answer(message.body, is_failed, rss_kb))
+
+    def _take_walls(self, report: dict[str, list[Any]]) -> None:
+        refusal = self._host.take_walls(self.machine.spec, report)
+        if refusal:
+            self._guest.failure = refusal
+            self._guest.kill_tree()
 
     def on_broken(self, reason: str) -> None:
         self._notice(reason)
@@ -197,6 +206,8 @@ class InstanceShell:
         if was not in (State.TERMINATING, State.KILLING):
             self._notice_death(was)
         guest.close()
+        if self._group:
+            self._host.walls.remove_group(self._group)
         if self._log:
             self._log.close()
         elif guest.stdout >= 0:
@@ -222,7 +233,12 @@ class InstanceShell:
     def _send_setup(self, effect: SendSetup) -> None:
         spec, guest, host = self.machine.spec, self._guest, self._host
         self._asked += spec.initializer is not None
-        setup = make_setup(spec, host, self.id, effect.request_id, self._token)
+        try:
+            self._group = host.walls.make_group(spec, guest.tag)
+        except OSError as exc:
+            self._notice(f"no control group: {exc.filename}: {exc.strerror}")
+        walls = host.walls.setup(spec, guest.tag, self._group)
+        setup = make_setup(spec, host, self.id, effect.request_id, self._token, walls)
         guest.send(wire.SETUP, b"", setup)
 
     def _send_invoke(self, effect: SendInvoke) -> None:
@@ -298,7 +314,12 @@ _PERFORM: dict[type[Effect], Callable[[InstanceShell, Any], None]] = {
 
 
 def make_setup(
-    spec: FunctionSpec, host: Host, instance_id: str, request_id: str, token: bytes
+    spec: FunctionSpec,
+    host: Host,
+    instance_id: str,
+    request_id: str,
+    token: bytes,
+    walls: dict[str, Any] | None,
 ) -> bytes:
     """The JSON of SETUP: everything that stays the same for the instance's life."""
     setup = {
@@ -330,5 +351,6 @@ def make_setup(
         "home": host.home,
         "logger_layout": host.settings.logger_layout,
         "log_token": token.hex(),
+        "walls": walls,
     }
     return json.dumps(setup).encode("ascii")

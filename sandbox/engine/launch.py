@@ -26,7 +26,7 @@ _CONTROL_FD = 3
 _ALLOWED = ("PATH", "LANG", "TZ")
 _BOOT = (
     "import sys; sys.path[0] = {home!r}; from worker.zygote import main; del sys.path[0]; "
-    "main({control}, {tag})"
+    "main({control}, {tag}, {level!r})"
 )
 
 
@@ -36,14 +36,17 @@ class Launch:
     Raises OSError when the state directory cannot be written, or an interpreter not executed.
     """
 
-    def __init__(self, pythons: Iterable[str], environ: Mapping[str, str]) -> None:
+    def __init__(
+        self, pythons: Iterable[str], environ: Mapping[str, str], isolation: str = "process"
+    ) -> None:
+        self.isolation = isolation
         self.state = state_dir(environ)
         self.registration = Registration(self.state)
         tag, home = self.registration.box_tag, self.registration.home
         self.started: dict[str, Started] = {}
         try:
             for python in dict.fromkeys(pythons):
-                self.started[python] = start_zygote(python, tag, home)
+                self.started[python] = start_zygote(python, tag, home, isolation)
         except BaseException:
             self.abandon()
             raise
@@ -56,13 +59,16 @@ class Launch:
         self.registration.close()
 
 
-def start_zygote(python: str, box_tag: int, home: str) -> Started:
-    """Execs a zygote with a clean environment. Raises OSError when it cannot be executed."""
+def start_zygote(python: str, box_tag: int, home: str, level: str) -> Started:
+    """Execs a zygote with a clean environment, for instances of this isolation level.
+
+    Raises OSError when it cannot be executed.
+    """
     environment = {key: value for key, value in os.environ.items() if _is_allowed(key)}
     environment["HOME"] = home
     environment["PYTHONIOENCODING"] = "utf-8:surrogateescape"
     package_home = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-    boot = _BOOT.format(home=package_home, control=_CONTROL_FD, tag=box_tag)
+    boot = _BOOT.format(home=package_home, control=_CONTROL_FD, tag=box_tag, level=level)
     null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
     talk = 2 if null > 2 else null  # a program may have been started with 2 closed
     ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)

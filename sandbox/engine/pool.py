@@ -50,8 +50,9 @@ class Pool:
     def invoke(self, request: Request) -> None:
         """Takes one request; it gets exactly one outcome."""
         self.counts["invocations"] += 1
-        if self._is_closing:
-            self._refuse(request, Cause.NOT_CREATED, "the box is stopping")
+        if self._is_closing or self._host.walls.refusal:
+            why = self._host.walls.refusal or "the box is stopping"
+            self._refuse(request, Cause.NOT_CREATED, why)
         elif self._idle and not self._queue and not self._host.hub.is_congested:
             self._idle.pop().handle(Event.INVOKE, request)
         else:
@@ -123,7 +124,7 @@ class Pool:
             shell.handle(Event.STOP)
 
     def on_requeue(self, request: Request, why: str) -> None:
-        if request.starts >= _MOST_STARTS or self._is_closing:
+        if request.starts >= _MOST_STARTS or self._is_closing or self._host.walls.refusal:
             why = why or "the instances died before the request reached them"
             self._refuse(request, Cause.NOT_CREATED, f"no instance could be created: {why}")
             return
@@ -157,7 +158,7 @@ class Pool:
 
     def _lacks_minimum(self) -> bool:
         wanted = min(self.spec.min_instances, self._limit)
-        return self._serving < wanted and not self._is_closing
+        return self._serving < wanted and not self._is_closing and not self._host.walls.refusal
 
     def _must_wait(self) -> bool:
         """No request begins while the log cannot be written: what it prints would have to be

@@ -24,7 +24,17 @@ if TYPE_CHECKING:
 else:
     import _signal as signal  # `signal` imports enum, and that half the library
 
-__all__ = ["TAG_SERIAL_BITS", "Child", "find", "new_box_tag", "start", "sweep", "sweep_box", "wait"]
+__all__ = [
+    "TAG_SERIAL_BITS",
+    "Child",
+    "find",
+    "new_box_tag",
+    "signal_tree",
+    "start",
+    "sweep",
+    "sweep_box",
+    "wait",
+]
 
 TAG_SERIAL_BITS = 24
 """The low bits of a tag count the instances of one box; the 38 bits above name the box."""
@@ -121,27 +131,27 @@ def wait(pid: int) -> None:
 def sweep(tags: Iterable[int]) -> set[int]:
     """SIGKILLs every process that carries one of `tags`; gives the tags that were found alive."""
     wanted = set(tags)
-    return {tag for pid, tag in _tagged() if tag in wanted and _kill(pid, tag)}
+    return {tag for pid, tag in _tagged() if tag in wanted and _send(pid, tag, signal.SIGKILL)}
 
 
 def sweep_box(box_tag: int) -> int:
     """SIGKILLs every process of a box; gives how many were found alive."""
     box = box_tag >> TAG_SERIAL_BITS
-    return sum(_kill(pid, tag) for pid, tag in _tagged() if tag >> TAG_SERIAL_BITS == box)
+    of_box = [(pid, tag) for pid, tag in _tagged() if tag >> TAG_SERIAL_BITS == box]
+    return sum(_send(pid, tag, signal.SIGKILL) for pid, tag in of_box)
 
 
-def find(tag: int) -> int | None:
-    """The pid of a process that carries `tag`, dead or alive; None when there is none.
+def find(tag: int) -> list[int]:
+    """The pids of the processes that carry `tag`, dead or alive, the lowest first.
 
     A clone that has just been born has its tag in the soft limit only.
     """
-    for pid in _pids():
-        try:
-            if tag in resource.prlimit(pid, resource.RLIMIT_RTTIME):
-                return pid
-        except OSError:
-            continue  # gone, or another user's
-    return None
+    return sorted(pid for pid in _pids() if tag in _limits_of(pid))
+
+
+def signal_tree(tag: int, signum: int) -> list[int]:
+    """Sends a signal to every live process that carries `tag`; gives their pids."""
+    return [pid for pid, found in _tagged() if found == tag and _send(pid, tag, signum)]
 
 
 def _tagged() -> Iterable[tuple[int, int]]:
@@ -174,13 +184,31 @@ def _newest_pid() -> int:
 
 
 def _tag_of(pid: int) -> int:
+    return _limits_of(pid)[1]
+
+
+def _limits_of(pid: int) -> tuple[int, int]:
+    """RLIMIT_RTTIME, soft and hard; -1 for none, and for both of a process that is gone."""
     try:
-        return resource.prlimit(pid, resource.RLIMIT_RTTIME)[1]
+        return resource.prlimit(pid, resource.RLIMIT_RTTIME)
+    except PermissionError:
+        return _limits_in_text(pid)  # it has a uid of its own, and we lack CAP_SYS_RESOURCE
     except OSError:
-        return -1  # gone, or another user's
+        return -1, -1
 
 
-def _kill(pid: int, tag: int) -> bool:
+def _limits_in_text(pid: int) -> tuple[int, int]:
+    """The same from /proc, which anybody may read, ten times slower (proc_pid_limits(5))."""
+    try:
+        with open(f"/proc/{pid}/limits", "rb") as limits:
+            text = limits.read().partition(b"Max realtime timeout")[2]
+        soft, hard = (-1 if word == b"unlimited" else int(word) for word in text.split()[:2])
+    except (OSError, ValueError):
+        return -1, -1
+    return soft, hard
+
+
+def _send(pid: int, tag: int, signum: int) -> bool:
     # The pidfd first, then the tag again: the number may have gone to another process meanwhile.
     try:
         pidfd = os.pidfd_open(pid)
@@ -189,7 +217,7 @@ def _kill(pid: int, tag: int) -> bool:
     try:
         if _tag_of(pid) != tag or _is_zombie(pid):
             return False
-        signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+        signal.pidfd_send_signal(pidfd, signum)
     except OSError:
         return False
     finally:

@@ -19,6 +19,7 @@ from sandbox.engine.instances import InstanceShell
 from sandbox.engine.logs import LogHub
 from sandbox.engine.loop import Loop
 from sandbox.engine.pool import Pool
+from sandbox.engine.walls import BoxWalls
 
 if TYPE_CHECKING:
     from sandbox.engine.trials import Trial
@@ -148,6 +149,7 @@ class Supervisor:
             functions[name] = {**pool.counts, "queued": pool.queue_length, "instances": counts}
         return {
             "uptime_s": round(time.monotonic() - self._started_s, 3),
+            "isolation": _isolation(self.host.walls),
             "zygotes": self.host.zygote_pids(),
             "functions": functions,
         }
@@ -164,7 +166,9 @@ class Supervisor:
         reply(request, outcome)
 
     def _begin_trials(self) -> None:
-        specs = [pool.spec for pool in self.pools.values() if pool.spec.layers or pool.spec.mounts]
+        specs = [pool.spec for pool in self.pools.values()]
+        if self.host.settings.isolation == "none":
+            specs = [spec for spec in specs if spec.layers or spec.mounts]
         if specs:
             from sandbox.engine.trials import Trial  # few functions need it
 
@@ -179,6 +183,13 @@ class Supervisor:
             done, self._done = self._done, None
             self.host.hub.close()
             done()
+
+
+def _isolation(walls: BoxWalls) -> dict[str, object]:
+    told = walls.told
+    if told is None:
+        return {"level": walls.level, "held": [], "lacks": {}}
+    return {"level": told.level, "held": sorted(told.held), "lacks": dict(told.lacks)}
 
 
 def _record(shell: InstanceShell, now: float) -> InstanceRecord:

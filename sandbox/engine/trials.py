@@ -1,8 +1,7 @@
-"""A trial: what a function's layers and mount points come to on this machine, found out at start.
+"""A trial: what the walls and mounts of a function come to on this machine, found out at start.
 
 A throw-away worker is set up as an instance would be, without Initializer, so it does to itself
-what instances will do. It says what it lacks, the host tells it, and the worker is killed. No user
-code runs in it.
+what instances will do. It reports what is in force, and is killed. No user code runs in it.
 """
 
 import os
@@ -26,8 +25,10 @@ class Trial:
         self.is_over = False
         self._host = host
         self._spec = spec._replace(initializer=None, pre_stop=None)
+        self._group = None
         try:
             self._guest = host.new_guest(spec.python)
+            self._group = host.walls.make_group(spec, self._guest.tag)
         except OSError:
             self.is_over = True  # the first instance will tell why
             return
@@ -41,11 +42,12 @@ class Trial:
 
     def on_message(self, message: wire.Message) -> None:
         if message.kind == wire.HELLO:
-            setup = make_setup(self._spec, self._host, "", "", bytes(TOKEN_BYTES))
+            walls = self._host.walls.setup(self._spec, self._guest.tag, self._group)
+            setup = make_setup(self._spec, self._host, "", "", bytes(TOKEN_BYTES), walls)
             self._guest.send(wire.SETUP, b"", setup)
             return
-        if message.kind == wire.READY:
-            self._host.tell_lacks(self._spec.name, wire.unpack_lacks(message.body))
+        if message.kind == wire.WALLS:
+            self._host.take_walls(self._spec, wire.unpack_walls(message.body))
         self._guest.kill_tree()  # what else is wrong, the first instance will tell
 
     def on_broken(self, reason: str) -> None:
@@ -55,7 +57,7 @@ class Trial:
         self._host.forget_exited(guest, self._gone)
 
     def _give_up(self) -> None:
-        line = f"trying to mount took longer than {_LIMIT_S:g} s"
+        line = f"trying the walls and mounts took longer than {_LIMIT_S:g} s"
         self._host.hub.notice(self._spec.name, "", line)
         self._guest.kill_tree()
 
@@ -63,6 +65,8 @@ class Trial:
         self._timer.cancel()
         guest = self._guest
         guest.close()
+        if self._group:
+            self._host.walls.remove_group(self._group)
         for fd in (guest.stdout, guest.stderr):
             if fd >= 0:
                 os.close(fd)

@@ -19,13 +19,13 @@ from sandbox.engine.loop import Loop
 __all__ = ["Zygote"]
 
 _SPAWN = struct.Struct(">QB")
-_REPLY = struct.Struct(">i")
+_REPLY = struct.Struct(">iii")
 
 _WINDOW = 16
 """Spawns under way at a time."""
 OpenEnds = Callable[[], tuple[int, ...]]
-Spawned = Callable[[int, str], None]
-"""Called with the new instance's pid, or with 0 and the reason why there is none."""
+Spawned = Callable[[int, int, str], None]
+"""Called with the new instance's pid and that of its init, or 0; with 0 and a reason for none."""
 
 
 class Zygote:
@@ -37,6 +37,7 @@ class Zygote:
         python: str,
         box_tag: int,
         home: str,
+        level: str,
         on_ended: Callable[[], None],
         started: Started | None = None,
     ) -> None:
@@ -45,7 +46,7 @@ class Zygote:
         self._loop = loop
         self._queue: deque[tuple[int, bool, OpenEnds, Spawned]] = deque()
         self._waiting: deque[tuple[int, Spawned]] = deque()
-        fd, pid = started or start_zygote(python, box_tag, home)
+        fd, pid = started or start_zygote(python, box_tag, home, level)
         self._control = _socket.socket(fileno=fd)
         self._control.setblocking(False)
         self._child = procs.Child(loop, pid, self._exited)
@@ -77,14 +78,14 @@ class Zygote:
             try:
                 ends = open_ends()
             except OSError as exc:
-                done(0, f"no descriptors for an instance: {exc.strerror}")
+                done(0, 0, f"no descriptors for an instance: {exc.strerror}")
                 continue
             rights = (_socket.SOL_SOCKET, _socket.SCM_RIGHTS, array.array("i", ends))
             try:
                 self._control.sendmsg([_SPAWN.pack(tag, is_spare)], [rights])
                 self._waiting.append((tag, done))
             except OSError as exc:
-                done(0, f"the zygote does not take requests: {exc.strerror}")
+                done(0, 0, f"the zygote does not take requests: {exc.strerror}")
             finally:
                 for end in ends:
                     os.close(end)
@@ -103,15 +104,23 @@ class Zygote:
         if len(packet) < _REPLY.size:
             self._loop.remove_reader(self._control.fileno())  # it is dying; the pidfd will tell
             return
-        pid = _REPLY.unpack(packet)[0]
-        if pid == 0:
+        pid, init, midwife = _REPLY.unpack(packet)
+        if midwife:
+            self._reap(midwife)
+        if pid == 0 and not midwife:
             return  # it is ready
         _, done = self._waiting.popleft()
         self._send_queued()
         if pid > 0:
-            done(pid, "")
+            done(pid, init, "")
         else:
-            done(0, f"clone failed: {os.strerror(-pid)}")
+            done(0, init, f"clone failed: {os.strerror(-pid)}")
+
+    def _reap(self, midwife: int) -> None:
+        try:
+            procs.Child(self._loop, midwife, lambda child: None)
+        except OSError:
+            procs.wait(midwife)  # it has ended, or is about to
 
     def _exited(self, child: procs.Child) -> None:
         while self._control.fileno() >= 0 and self._waiting:
@@ -124,9 +133,13 @@ class Zygote:
         waiting, self._waiting = self._waiting, deque()
         queue, self._queue = self._queue, deque()
         for _, _, _, done in queue:
-            done(0, f"the zygote ended (status {child.status})")
+            done(0, 0, f"the zygote ended (status {child.status})")
         for tag, done in waiting:
-            # Cloned, and died before it could say so? Then the clone is our child all the same.
-            pid = procs.find(tag) or 0
-            done(pid, "" if pid else f"the zygote ended (status {child.status})")
+            # Cloned, and died before it could say so? Then the clones are our children all the
+            # same, in the order in which they were cloned: midwife, init, worker.
+            *others, pid = procs.find(tag) or [0]
+            for midwife in others[:-1]:
+                self._reap(midwife)
+            failure = "" if pid else f"the zygote ended (status {child.status})"
+            done(pid, others[-1] if others else 0, failure)
         self._on_ended()

@@ -17,7 +17,7 @@ REPOSITORY, SCRATCH = sys.argv[1], sys.argv[2]
 sys.path.insert(0, REPOSITORY)
 BEFORE = set(sys.modules)
 
-from worker import context, environment, failures, loader, logs, results  # noqa: E402
+from worker import context, environment, failures, importer, loader, logs, results  # noqa: E402
 
 LOADED = sorted(set(sys.modules) - BEFORE)
 OWN_DIR = REPOSITORY  # this file's frames are as little the user's as those of worker/
@@ -36,6 +36,7 @@ CODE = os.path.join(SCRATCH, "function")
 os.mkdir(CODE)
 os.chdir(CODE)
 sys.path.insert(0, CODE)
+importer.install(CODE, os.getcwd())
 sys.dont_write_bytecode = True
 
 CASES = {}

@@ -1,0 +1,127 @@
+"""The walls of a box, seen from outside: what instances are to raise, and what they report.
+
+The instance raises them itself (`worker.walls`); here is what only the supervisor can give it, a
+control group, and what is made of its report: one `Walls` for the box, told once, and the refusal
+of a level that does not hold.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from sandbox.core.spec import BoxSettings, FunctionSpec
+from sandbox.core.walls import Lack, Walls, needed_ways, network_of, refusal
+from sandbox.engine.cgroups import Group, Groups
+
+__all__ = ["BoxWalls"]
+
+MAX_PROCESSES = 1024
+"""Processes and threads of one instance, as in the cloud."""
+MAX_FILES = 100_000
+"""Open files of one process, as in the cloud."""
+SHM_MB = 64
+"""The size of /dev/shm."""
+_DATA_SLACK_MB = 1024
+"""Without a group the memory is watched; this bounds what a process can take between two looks."""
+_MB = 1 << 20
+_MECHANISMS = {
+    "memory": "memory_cgroup",
+    "pids": "pids_cgroup",
+    "cpu": "cpu_quota",
+    "freezer": "freezer",
+}
+_SERIALS = 12
+"""How many low bits of a tag go into the number from which an instance's uid is made."""
+
+
+class BoxWalls:
+    """One per box. `on_told` is called with the walls each time that they are news."""
+
+    def __init__(self, settings: BoxSettings, box_tag: int, serial_bits: int) -> None:
+        self.level = settings.isolation
+        self.refusal = ""
+        """Why nothing may run here."""
+        self.told: Walls | None = None
+        """What is in force, as the last instance with news reported it."""
+        self.on_told: Callable[[Walls], None] | None = None
+        self._may_degrade = settings.allows_degraded
+        self._box = box_tag >> serial_bits
+        self._groups = Groups(f"{self._box:x}") if self.level != "none" else None
+        self._busy: list[Group] = []
+
+    @property
+    def places(self) -> list[str]:
+        """The directories with this box's groups, for cleaning up after a crash."""
+        return self._groups.places if self._groups else []
+
+    def make_group(self, spec: FunctionSpec, tag: int) -> Group | None:
+        """The control group of an instance; None where there is none to be had.
+
+        What is stored in /tmp is memory too. So the kernel's limit is on both, and that on memory
+        alone is the watch's. Raises OSError.
+        """
+        self._remove_busy()
+        if self._groups is None:
+            return None
+        size = (spec.memory_mb + spec.disk_mb + SHM_MB) * _MB
+        return self._groups.make(f"{tag:x}", size, MAX_PROCESSES, spec.cpu)
+
+    def remove_group(self, group: Group) -> None:
+        """Of an instance that is gone. One that is busy still is removed later."""
+        self._busy.append(group)
+        self._remove_busy()
+
+    def setup(self, spec: FunctionSpec, tag: int, group: Group | None) -> dict[str, Any] | None:
+        """The set-up's part on the walls; None at the level none."""
+        if self._groups is None:
+            return None
+        held = self._groups.held
+        mechanisms = [_MECHANISMS[name] for name in _used(spec) if group and name in held]
+        needed = self.level == "strict" and not self._may_degrade
+        return {
+            "level": self.level,
+            "network": network_of(spec.network, self.level),
+            "disk_mb": spec.disk_mb,
+            "shm_mb": SHM_MB,
+            "files": MAX_FILES,
+            "processes": MAX_PROCESSES,
+            "data_mb": 0 if "memory" in held else spec.memory_mb + _DATA_SLACK_MB,
+            "groups": {"entries": group.entries if group else [], "mechanisms": mechanisms},
+            "serial": (self._box << _SERIALS) | tag & ((1 << _SERIALS) - 1),
+            "needed": needed_ways(self.level, self._conditions(spec)) if needed else [],
+            "mounts": spec.mounts,
+        }
+
+    def take_report(self, spec: FunctionSpec, report: dict[str, list[Any]]) -> str:
+        """What an instance reported; gives why it must not go on, or nothing."""
+        held = frozenset(report["held"]) | ({"memory_watch"} if self._groups else frozenset())
+        lacks = [Lack(*lack) for lack in report["lacks"]]
+        if self._groups:
+            reasons = self._groups.reasons
+            lacks += [Lack(_MECHANISMS[key], reasons[key]) for key in _used(spec) if key in reasons]
+        walls = Walls(self.level, held, tuple(lacks), self._conditions(spec))
+        if self.told is None or walls != self.told:
+            self.told = walls
+            if self.on_told:
+                self.on_told(walls)
+        if not self._may_degrade:
+            self.refusal = self.refusal or refusal(walls)
+        return self.refusal
+
+    def close(self) -> None:
+        """All instances are gone."""
+        self._remove_busy()
+        if self._groups:
+            self._groups.close()
+
+    def _conditions(self, spec: FunctionSpec) -> frozenset[str]:
+        is_off = self.level != "none" and network_of(spec.network, self.level) == "off"
+        asked = {"network off": is_off, "cpu": spec.cpu > 0}
+        return frozenset(name for name, is_asked in asked.items() if is_asked)
+
+    def _remove_busy(self) -> None:
+        self._busy = [group for group in self._busy if not group.remove()]
+
+
+def _used(spec: FunctionSpec) -> list[str]:
+    asked = {"memory": True, "pids": True, "cpu": spec.cpu, "freezer": spec.is_frozen_when_idle}
+    return [feature for feature, is_asked in asked.items() if is_asked]

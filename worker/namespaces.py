@@ -1,0 +1,109 @@
+"""Leaving the host's namespaces, as root or by way of a user namespace (user_namespaces(7)).
+
+Root may make any namespace. Anybody else makes a user namespace first, in which they are who they
+were and may do in it what root may do outside; those capabilities have to be given up again
+before anybody else's code runs.
+"""
+
+import errno
+import os
+import signal
+
+from worker import syscalls
+from worker.clone import errno_in_child, set_parent_death_signal
+
+__all__ = [
+    "drop_capabilities_or_end", "enter_user_namespace", "make_private", "own_mount_namespace",
+    "try_user_namespace", "unshare",
+]  # fmt: skip
+
+
+def own_mount_namespace():
+    # type: () -> bool
+    """Leaves the host's mount namespace; True when that took a user namespace."""
+    try:
+        unshare(syscalls.CLONE_NEWNS)
+    except OSError as exc:
+        if exc.errno != errno.EPERM:
+            raise
+    else:
+        make_private()
+        return False
+    try_user_namespace()
+    parent = os.getppid()
+    try:
+        _enter_with_mounts()
+    except OSError:
+        drop_capabilities_or_end()  # it may have come in before it failed
+        raise
+    # A change of credentials may have cleared it, and the parent may have ended since.
+    set_parent_death_signal(signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)
+    return True
+
+
+def try_user_namespace():
+    # type: () -> None
+    """Raises OSError where a user namespace, and mounts in it, cannot be had.
+
+    Some machines grant a user namespace and then refuse all that it is for. There is no way back
+    from one, so it is tried in a child first.
+    """
+    number = errno_in_child(_enter_with_mounts)
+    if number:
+        raise OSError(number, os.strerror(number), "this machine refuses a user namespace")
+
+
+def _enter_with_mounts():
+    # type: () -> None
+    enter_user_namespace(os.getuid(), os.getgid(), syscalls.CLONE_NEWNS)
+    make_private()
+
+
+def enter_user_namespace(uid, gid, flags=0):
+    # type: (int, int, int) -> None
+    """A new one, in which this process has all capabilities, and this uid and gid."""
+    outer_uid, outer_gid = os.getuid(), os.getgid()
+    unshare(syscalls.CLONE_NEWUSER | flags)
+    _write("/proc/self/setgroups", "deny")
+    _write("/proc/self/uid_map", "%d %d 1" % (uid, outer_uid))
+    _write("/proc/self/gid_map", "%d %d 1" % (gid, outer_gid))
+
+
+def make_private():
+    # type: () -> None
+    """Nothing that is mounted from here on is seen by the host."""
+    syscalls.mount(None, "/", syscalls.MS_REC | syscalls.MS_PRIVATE)
+
+
+def unshare(flags):
+    # type: (int) -> None
+    """Raises OSError in words that fit."""
+    try:
+        syscalls.unshare(flags)
+    except OSError as exc:
+        if exc.errno == errno.ENOSPC:  # "No space left on device" would mislead
+            exc.strerror = "no more of them are allowed (user.max_*_namespaces)"
+        exc.filename = "this machine refuses a namespace"
+        raise
+
+
+def drop_capabilities_or_end():
+    # type: () -> None
+    """What a user namespace gives on top of what the function had, for its programs as well.
+
+    Root has them too: here it may be one that had next to none. A process that cannot give them
+    up ends: nobody's code may run with them.
+    """
+    try:
+        syscalls.drop_capabilities()
+    except OSError as exc:
+        os.write(2, ("fcbox: cannot give up capabilities: %s\n" % exc.strerror).encode("ascii"))
+        os._exit(1)
+
+
+def _write(path, text):
+    # type: (str, str) -> None
+    with open(path, "w") as file:
+        file.write(text)

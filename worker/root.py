@@ -1,0 +1,284 @@
+"""A root of its own for an instance: what a function has in the cloud, and nothing of the host's.
+
+    /            tmpfs, read-only
+    /usr /bin /sbin /lib* /etc      the host's, read-only; /etc/passwd knows the function's user
+    /code        the code, read-only
+    /opt         the layers, read-only          /mnt/... and the like: the function's mounts
+    /tmp         tmpfs of diskSize              /dev/shm  tmpfs
+    /dev         null, zero, full, random, urandom and links
+    /proc        the instance's own in a pid namespace, else the host's
+    ...          the interpreter's directories, where they are, read-only
+
+It is built in a mount namespace before user code is touched, by a process that may mount there:
+root, or whoever has come through a user namespace. The new root is filled while it lies over the
+old one, reached by the working directory, so that absolute paths still mean the host's; then
+pivot_root(2) makes it the root, and the old one is gone.
+
+A process with an own uid could not read files that are private to their owner. Their mounts are
+idmapped then (mount_setattr(2)): in them the owner has the instance's uid.
+"""
+
+import os
+import stat
+import sys
+
+from worker import mounts, syscalls
+from worker.clone import new_user_namespace
+from worker.syscalls import MS_BIND, MS_NODEV, MS_NOSUID, MS_REC, mount
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Dict, Iterator, List, Optional, Tuple
+
+__all__ = ["CODE", "TMP", "Root"]
+
+CODE, TMP, SHM = "/code", "/tmp", "/dev/shm"
+DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
+SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/etc")
+_SEEN = ("/sys/devices/system/cpu",)
+_LINKS = (
+    ("/dev/fd", "/proc/self/fd"), ("/dev/stdin", "/proc/self/fd/0"),
+    ("/dev/stdout", "/proc/self/fd/1"), ("/dev/stderr", "/proc/self/fd/2"), ("/var/tmp", TMP),
+)  # fmt: skip
+_ALL_MAY_READ = 0o005
+_PASSWD = (
+    "root:x:0:0:root:/root:/usr/sbin/nologin\n"
+    "nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n"
+    "fc:x:%d:%d:fc:/tmp:/bin/sh\n"
+)
+
+
+class Root(object):
+    """One instance's. `uid` is what it is going to have, None to stay who it is.
+
+    `shown_uid` is how it will see itself: /etc/passwd has a line for that one.
+    """
+
+    def __init__(self, setup, uid, shown_uid, has_own_processes):
+        # type: (Dict[str, Any], Optional[int], int, bool) -> None
+        self._setup = setup
+        self._uid = uid
+        self._shown_uid = shown_uid
+        self._has_own_processes = has_own_processes
+        self._owners = {}  # type: Dict[Tuple[int, int], int]
+        self._writable = []  # type: List[str]
+
+    def enter(self):
+        # type: () -> List[str]
+        """Builds the root and moves in; gives a line for each mount that cannot be had.
+
+        Raises OSError, and this process is where it was. `setup` then tells what is where. The
+        mount namespace must be this process's own.
+        """
+        places, refused = mounts.placed(self._setup)
+        opened = [place for place in places if place.target not in refused]
+        try:
+            if self._has_own_processes:
+                flags = MS_NOSUID | MS_NODEV | syscalls.MS_NOEXEC
+                mount("proc", "/proc", flags, "proc")  # the host's has other numbers for us
+            mounts.open_sources(opened)
+            self._make_owners(opened)
+            self._begin()
+            try:
+                refused.update(self._fill(opened))
+                syscalls.pivot_root(".", ".")
+            except OSError:
+                os.chdir("/")
+                raise
+            syscalls.umount(".", syscalls.MNT_DETACH)
+        finally:
+            mounts.close_sources(places)
+            for namespace in self._owners.values():
+                os.close(namespace)
+        os.chdir("/")
+        self._tell(refused)
+        return ["%s: %s" % item for item in sorted(refused.items())]
+
+    def writable(self):
+        # type: () -> List[str]
+        """The directories that the function may write to, once it is in."""
+        return [TMP, SHM] + self._writable
+
+    def _begin(self):
+        # type: () -> None
+        # Any directory will do to mount it first: it goes on top of the root at once.
+        mount("tmpfs", "/proc", MS_NOSUID | MS_NODEV, "tmpfs", "mode=755,size=1m")
+        os.chdir("/proc")
+        mount(".", "/", syscalls.MS_MOVE)
+
+    def _fill(self, places):
+        # type: (List[mounts.Place]) -> Dict[str, str]
+        for path in SYSTEM + _SEEN:
+            _copy(path)
+        self._add_user()
+        for path in _resolver() + DEVICES:
+            _bind(path)
+        for path, target in _LINKS:
+            _make_folder(os.path.dirname(path))
+            os.symlink(target, "." + path)
+        for folder in (TMP, SHM, "/proc", "/run", mounts.LAYERS_DIR):
+            _make_folder(folder)
+        for folder in interpreter_folders():
+            if not _exists(folder):  # it may be below another one
+                self._bind_owned(folder, folder)
+        self._bind_owned(self._setup["code_dir"], CODE)
+        for place in places:
+            _make_folder(place.target)
+        syscalls.set_tree(-100, ".", syscalls.MOUNT_ATTR_RDONLY)
+        return self._fill_writable(places)
+
+    def _fill_writable(self, places):
+        # type: (List[mounts.Place]) -> Dict[str, str]
+        options = "mode=1777,size=%dm"
+        flags = MS_NOSUID | MS_NODEV
+        mount("tmpfs", "." + TMP, flags, "tmpfs", options % self._setup["walls"]["disk_mb"])
+        mount("tmpfs", "." + SHM, flags, "tmpfs", options % self._setup["walls"]["shm_mb"])
+        mount("/proc", "./proc", MS_BIND | MS_REC)
+        refused = {}
+        for place in places:
+            try:
+                self._put(place)
+            except OSError as exc:
+                refused[place.target] = mounts.reason(exc)
+        return refused
+
+    def _put(self, place):
+        # type: (mounts.Place) -> None
+        if len(place.opened) > 1:
+            mounts.overlay(place, "." + place.target)
+            return
+        source = "/proc/self/fd/%d" % place.opened[0]
+        self._bind_owned(source, place.target, place.is_read_only)
+        if not place.is_read_only:
+            self._writable.append(place.target)
+
+    def _bind_owned(self, source, target, is_read_only=True):
+        # type: (str, str, bool) -> None
+        status = os.stat(source)
+        _make_entry(target, status)
+        owner = self._owners.get((status.st_uid, status.st_gid))
+        if owner is None or not _is_private(status, target, is_read_only):
+            mount(source, "." + target, MS_BIND | MS_REC)
+            if is_read_only:
+                mounts.make_read_only("." + target)
+            return
+        attributes = syscalls.MOUNT_ATTR_IDMAP
+        if is_read_only:
+            attributes |= syscalls.MOUNT_ATTR_RDONLY
+        tree = syscalls.clone_tree(source)
+        try:
+            syscalls.set_tree(tree, "", attributes, owner)
+            syscalls.move_tree(tree, "." + target)
+        finally:
+            os.close(tree)
+
+    def _make_owners(self, places):
+        # type: (List[mounts.Place]) -> None
+        """For each owner of a private directory a user namespace in which that is our user.
+
+        Ahead of everything else: the kernel grants none to a process whose root is covered.
+        """
+        wanted = [(self._setup["code_dir"], CODE, True)]
+        wanted += [(folder, folder, True) for folder in interpreter_folders()]
+        wanted += [(p.sources[0], p.target, p.is_read_only) for p in places if len(p.opened) == 1]
+        for source, target, is_read_only in wanted if self._uid is not None else []:
+            status = os.stat(source)
+            owner = (status.st_uid, status.st_gid)
+            if owner not in self._owners and _is_private(status, target, is_read_only):
+                maps = ["%d %d 1" % (number, self._uid or 0) for number in owner]
+                self._owners[owner] = new_user_namespace(*maps)
+
+    def _add_user(self):
+        # type: () -> None
+        with open("./.passwd", "w") as file:
+            file.write(_PASSWD % (self._shown_uid, self._shown_uid))
+        os.chmod("./.passwd", 0o644)
+        if os.path.isfile("./etc/passwd"):
+            mount("./.passwd", "./etc/passwd", MS_BIND)
+        os.unlink("./.passwd")  # a mount needs no name
+
+    def _tell(self, refused):
+        # type: (Dict[str, str]) -> None
+        setup = self._setup
+        setup["code_dir"], setup["home"] = CODE, TMP
+        if mounts.LAYERS_DIR not in refused and setup["layers"]:
+            setup["layers"] = [mounts.LAYERS_DIR]
+        else:
+            setup["layers"] = []
+        setup["mounts"] = []  # what is refused is nowhere: there is no local path to name instead
+
+
+def interpreter_folders():
+    # type: () -> List[str]
+    """What the interpreter needs beside the system's directories, the outer before the inner."""
+    found = {sys.prefix, sys.base_prefix, sys.exec_prefix, sys.base_exec_prefix}
+    found.update(os.path.abspath(path) for path in sys.path if path)
+    found.update(os.path.realpath(path) for path in list(found))
+    return sorted(path for path in found if os.path.exists(path) and not _is_given(path))
+
+
+def _is_private(status, target, is_read_only):
+    # type: (os.stat_result, str, bool) -> bool
+    """Whether another uid than the owner's could not use all of it."""
+    return not is_read_only or target == CODE or status.st_mode & _ALL_MAY_READ != _ALL_MAY_READ
+
+
+def _is_given(path):
+    # type: (str) -> bool
+    return path == "/" or any(mounts.is_below(path, folder) for folder in SYSTEM)
+
+
+def _resolver():
+    # type: () -> Tuple[str, ...]
+    """Where /etc/resolv.conf leads to, when that is none of the system's directories."""
+    path = os.path.realpath("/etc/resolv.conf")
+    return () if _is_given(path) or not os.path.isfile(path) else (path,)
+
+
+def _exists(path):
+    # type: (str) -> bool
+    return os.path.lexists("." + path)
+
+
+def _copy(path):
+    # type: (str) -> None
+    """A link as a link, a directory as a mount; nothing for what the host does not have."""
+    if os.path.islink(path):
+        os.symlink(os.readlink(path), "." + path)
+    elif os.path.isdir(path):
+        _make_folder(path)
+        mount(path, "." + path, MS_BIND | MS_REC)
+
+
+def _bind(path):
+    # type: (str) -> None
+    if os.path.exists(path):
+        _make_entry(path, os.stat(path))
+        mount(path, "." + path, MS_BIND)
+
+
+def _make_entry(path, status):
+    # type: (str, os.stat_result) -> None
+    """Something to mount on."""
+    if stat.S_ISDIR(status.st_mode):
+        _make_folder(path)
+        return
+    _make_folder(os.path.dirname(path))
+    os.close(os.open("." + path, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o644))
+
+
+def _make_folder(path):
+    # type: (str) -> None
+    for step in _steps(path):
+        try:
+            os.mkdir(step, 0o755)
+        except FileExistsError:
+            pass
+
+
+def _steps(path):
+    # type: (str) -> Iterator[str]
+    at = "."
+    for name in path.strip("/").split("/"):
+        at = at + "/" + name
+        yield at

@@ -1,0 +1,319 @@
+"""Raising the walls around an instance, from the inside, before any user code runs.
+
+    groups -> namespaces -> own root -> own uid -> own user namespace -> limits
+           -> no capabilities -> Landlock -> system call filter
+
+Each step is a mechanism (`sandbox.core.walls` has the table); what a machine refuses is told with
+the reason, and the next step is taken. Which promises hold then is not this module's to say, but
+for one thing: what must not run without a wall (`needed` in the set-up) does not run.
+
+The order matters. Groups come first, while the host's files can still be reached; the root before
+the uid, as only root may idmap a mount; Landlock after the last mount, as it forbids them; the
+filter last, as it forbids most of what the others do.
+"""
+
+import _socket
+import collections
+import fcntl
+import os
+import resource
+import signal
+import struct
+
+from worker import landlock, mounts, namespaces, root, seccomp, syscalls
+from worker.clone import errno_in_child, set_parent_death_signal
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable, Dict, List, Optional
+
+__all__ = ["Ground", "Walls", "prepare"]
+
+_INSIDE_ID = 1000
+"""Who an instance is in its own user namespace, at the level strict."""
+_HOST_NAME = "fc"
+_SIOCGIFFLAGS, _SIOCSIFFLAGS, _IFF_UP = 0x8913, 0x8914, 0x1
+_MB = 1 << 20
+
+
+Ground = collections.namedtuple("Ground", "refusal has_own_processes")
+"""What an instance finds when it is cloned: why it may not mount, or ""; whether it is in a pid
+namespace of its own."""
+
+
+def prepare(level):
+    # type: (str) -> str
+    """What a zygote does once, so that its instances may mount; gives why they may not, or "".
+
+    Root may already. Anybody else goes into a user namespace, which every instance inherits.
+    """
+    if level == "none" or syscalls.has_capability(syscalls.CAP_SYS_ADMIN):
+        return ""
+    try:
+        namespaces.try_user_namespace()
+        namespaces.enter_user_namespace(os.getuid(), os.getgid(), syscalls.CLONE_NEWNS)
+        namespaces.make_private()
+    except OSError as exc:
+        return mounts.reason(exc)
+    return ""
+
+
+class Walls(object):
+    """Those of one instance. `setup` is changed to tell what is where."""
+
+    def __init__(self, setup, ground):
+        # type: (Dict[str, Any], Ground) -> None
+        self.held = []  # type: List[str]
+        self.lacks = []  # type: List[List[str]]
+        self.mounts = []  # type: List[str]
+        self._setup = setup
+        self._wanted = setup["walls"]
+        self._refusal = ground.refusal
+        self._has_own_processes = ground.has_own_processes
+        self._is_root = syscalls.has_capability(syscalls.CAP_SETUID) and os.getuid() == 0
+        self._is_strict = self._wanted["level"] == "strict"
+        self._root = None  # type: Optional[root.Root]
+
+    def raise_all(self):
+        # type: () -> bool
+        """All that can be had; False when one is missing that this function must not run without.
+
+        Raises OSError when the function's own directories have vanished, or when this process
+        cannot give up what it must.
+        """
+        self._join_groups()
+        uid = self._own_uid()
+        if not self._refusal:
+            self._leave_host(uid)
+        else:
+            self._lack("root", self._refusal)
+        if self._root is None:
+            self._stay_in_host(uid)
+        elif uid is not None:
+            self._attempt("own_uid", lambda: _become(uid))
+        self._own_user_namespace()
+        self._set_limits()
+        self._give_up_privileges()
+        self._attempt("landlock", self._restrict_files)
+        self._attempt("seccomp", self._filter_calls)
+        self._attempt("non_dumpable", lambda: syscalls.prctl(syscalls.PR_SET_DUMPABLE, 0))
+        return all(
+            any(set(way) <= set(self.held) for way in ways) for ways in self._wanted["needed"]
+        )
+
+    def report(self):
+        # type: () -> Dict[str, Any]
+        """The body of a WALLS message."""
+        return {"held": self.held, "lacks": self.lacks, "mounts": self.mounts}
+
+    def _attempt(self, mechanism, action):
+        # type: (str, Callable[[], object]) -> bool
+        try:
+            action()
+        except OSError as exc:
+            self._lack(mechanism, mounts.reason(exc))
+            return False
+        self.held.append(mechanism)
+        return True
+
+    def _lack(self, mechanism, reason):
+        # type: (str, str) -> None
+        self.lacks.append([mechanism, reason])
+
+    def _join_groups(self):
+        # type: () -> None
+        # By the process itself: it can take the kernel long, and the supervisor must not wait.
+        wanted = self._wanted["groups"]
+        try:
+            for path in wanted["entries"]:
+                with open(path, "w") as entry:
+                    entry.write("0")
+        except OSError as exc:
+            for mechanism in wanted["mechanisms"]:
+                self._lack(mechanism, mounts.reason(exc))
+        else:
+            self.held.extend(wanted["mechanisms"])
+
+    # -- namespaces and the root -----------------------------------------------------------------
+
+    def _leave_host(self, uid):
+        # type: (Optional[int]) -> None
+        try:
+            namespaces.unshare(syscalls.CLONE_NEWNS)
+            namespaces.make_private()
+        except OSError as exc:
+            self._lack("root", mounts.reason(exc))
+            return
+        if self._is_strict:
+            self._leave_more()
+        shown_uid = _INSIDE_ID if self._is_strict else os.getuid() if uid is None else uid
+        own_root = root.Root(self._setup, uid, shown_uid, self._has_own_processes)
+        try:
+            self.mounts = own_root.enter()
+        except OSError as exc:
+            self._lack("root", mounts.reason(exc))
+            return
+        self._root = own_root
+        self.held.append("root")
+
+    def _leave_more(self):
+        # type: () -> None
+        if self._has_own_processes:
+            self.held.append("pid_namespace")
+        else:
+            self._lack("pid_namespace", "this machine refuses it")
+        self._attempt("ipc_namespace", lambda: namespaces.unshare(syscalls.CLONE_NEWIPC))
+        self._attempt("cgroup_namespace", lambda: namespaces.unshare(syscalls.CLONE_NEWCGROUP))
+        self._attempt("uts_namespace", _own_host_name)
+        if self._wanted["network"] == "off":
+            self._attempt("net_namespace", _own_network)
+
+    def _stay_in_host(self, uid):
+        # type: (Optional[int]) -> None
+        """Without a root of its own: on real paths, with a directory below HOME for /tmp."""
+        setup = self._setup
+        folder = os.path.join(setup["home"], setup["instance_id"] or "trial")
+        os.mkdir(folder, 0o700)
+        setup["home"] = setup["tmp_dir"] = folder
+        self.mounts = mounts.enter(setup)
+        if uid is not None:
+            self._attempt("own_uid", lambda: self._become_where_readable(uid))
+
+    def _become_where_readable(self, uid):
+        # type: (int) -> None
+        folder, code_dir = self._setup["home"], self._setup["code_dir"]
+
+        def visit():
+            # type: () -> None
+            _become(uid)
+            for path in [folder, code_dir] + root.interpreter_folders():
+                os.listdir(path) if os.path.isdir(path) else os.stat(path)
+
+        os.chown(folder, uid, uid)
+        number = errno_in_child(visit)
+        if number:
+            os.chown(folder, 0, 0)
+            raise OSError(number, os.strerror(number), "its code or the interpreter, as that user")
+        _become(uid)
+
+    # -- who it is -------------------------------------------------------------------------------
+
+    def _own_uid(self):
+        # type: () -> Optional[int]
+        """The uid that this instance is going to have; None to stay who it is."""
+        if not self._is_root:
+            if os.getuid() == 0:
+                self._lack("own_uid", "CAP_SETUID is missing")
+            return None
+        uid = _mapped_uid(self._wanted["serial"])
+        if uid is None:
+            self._lack("own_uid", "this user namespace has too few user ids")
+        return uid
+
+    def _own_user_namespace(self):
+        # type: () -> None
+        # Each process in one is counted by it, and not by all that its user runs elsewhere.
+        if self._refusal or (self._is_root and not self._is_strict):
+            return
+        uid, gid = (_INSIDE_ID, _INSIDE_ID) if self._is_strict else (os.getuid(), os.getgid())
+
+        def enter():
+            # type: () -> None
+            syscalls.prctl(syscalls.PR_SET_DUMPABLE, 1)  # else its files in /proc are root's
+            namespaces.enter_user_namespace(uid, gid)
+
+        self._attempt("user_namespace", enter)
+
+    def _give_up_privileges(self):
+        # type: () -> None
+        # No attempt: with capabilities that it came to by our own doing no function may run.
+        syscalls.drop_capabilities()
+        self.held.append("capabilities")
+        self._attempt("no_new_privs", lambda: syscalls.prctl(syscalls.PR_SET_NO_NEW_PRIVS, 1))
+        # A change of credentials clears it (prctl(2)).
+        set_parent_death_signal(signal.SIGKILL)
+
+    # -- limits and filters ----------------------------------------------------------------------
+
+    def _set_limits(self):
+        # type: () -> None
+        wanted = self._wanted
+        limits = [
+            (resource.RLIMIT_NOFILE, wanted["files"]),
+            (resource.RLIMIT_NPROC, wanted["processes"]),
+            (resource.RLIMIT_FSIZE, wanted["disk_mb"] * _MB),
+            (resource.RLIMIT_MSGQUEUE, 0),
+        ]
+        if wanted["data_mb"]:
+            limits.append((resource.RLIMIT_DATA, wanted["data_mb"] * _MB))
+
+        def limit():
+            # type: () -> None
+            for kind, value in limits:
+                ceiling = resource.getrlimit(kind)[1]
+                value = value if ceiling == resource.RLIM_INFINITY else min(value, ceiling)
+                resource.setrlimit(kind, (value, value))
+
+        self._attempt("rlimits", limit)
+
+    def _restrict_files(self):
+        # type: () -> None
+        if self._root is not None:
+            readable, writable = ["/"], self._root.writable()
+        else:
+            setup = self._setup
+            readable = list(root.SYSTEM) + root.interpreter_folders() + list(setup["layers"])
+            readable += [setup["code_dir"], "/proc", "/sys/devices/system/cpu"]
+            readable += [mounts.LAYERS_DIR] if mounts.LAYERS_DIR in setup["layers"] else []
+            readable += [source for _, source, _ in self._wanted["mounts"]]
+            readable += [target for target, _, _ in self._wanted["mounts"]]
+            writable = [setup["home"]]
+            for target, source, is_read_only in self._wanted["mounts"]:
+                writable += [] if is_read_only else [target, source]
+        if landlock.restrict(readable, writable, list(root.DEVICES)):
+            self.held.append("landlock_scopes")
+        else:
+            self._lack("landlock_scopes", "this kernel's Landlock has none (before 6.12)")
+
+    def _filter_calls(self):
+        # type: () -> None
+        has_network = self._wanted["network"] != "off" or "net_namespace" in self.held
+        seccomp.install(seccomp.program(os.uname().machine, has_network))
+
+
+def _become(uid):
+    # type: (int) -> None
+    os.setgroups([])
+    os.setresgid(uid, uid, uid)
+    os.setresuid(uid, uid, uid)
+
+
+def _mapped_uid(serial):
+    # type: (int) -> Optional[int]
+    """A uid of nobody else's: of the last quarter of the numbers, where that is mapped at all."""
+    with open("/proc/self/uid_map") as lines:
+        inside, _, count = max((list(map(int, line.split())) for line in lines), key=lambda m: m[2])
+    if inside + count > 0x7FFFFFFF:
+        return 0x70000000 + serial % 0x0FFFFFFF
+    if count < 20000:
+        return None
+    return inside + count - 1 - serial % 10000
+
+
+def _own_host_name():
+    # type: () -> None
+    namespaces.unshare(syscalls.CLONE_NEWUTS)
+    _socket.sethostname(_HOST_NAME)
+
+
+def _own_network():
+    # type: () -> None
+    """A network namespace with nothing in it but a loopback that is up (netdevice(7))."""
+    namespaces.unshare(syscalls.CLONE_NEWNET)
+    probe = _socket.socket(_socket.AF_INET, _socket.SOCK_DGRAM)
+    try:
+        request = struct.pack("16sh14x", b"lo", 0)
+        flags = struct.unpack_from("h", fcntl.ioctl(probe.fileno(), _SIOCGIFFLAGS, request), 16)[0]
+        fcntl.ioctl(probe.fileno(), _SIOCSIFFLAGS, struct.pack("16sh14x", b"lo", flags | _IFF_UP))
+    finally:
+        probe.close()
