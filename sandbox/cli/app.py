@@ -49,6 +49,14 @@ class LoggerLayout(StrEnum):
     runtime = "runtime"
 
 
+class IsolationLevel(StrEnum):
+    """What stands around a function; sandbox.core.spec has the same words."""
+
+    none = "none"
+    process = "process"
+    strict = "strict"
+
+
 class FindingsFormat(StrEnum):
     """How `fcbox validate` prints findings."""
 
@@ -89,6 +97,13 @@ LogFile = Annotated[
 Python = Annotated[
     str | None,
     typer.Option("--python", help="The interpreter to run functions with.", metavar="PATH"),
+]
+Isolation = Annotated[
+    IsolationLevel | None,
+    typer.Option("--isolation", help="The walls around functions."),
+]
+AllowDegraded = Annotated[
+    bool, typer.Option("--allow-degraded", help="Run at strict also where it does not hold.")
 ]
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="No log on stderr.")]
 Verbose = Annotated[int, typer.Option("-v", "--verbose", count=True, help="Say more.")]
@@ -138,6 +153,8 @@ def run(
     verbose: Verbose = 0,
     env: Env = None,
     values: Values = None,
+    isolation: Isolation = None,
+    allow_degraded: AllowDegraded = False,
 ) -> None:
     """Run functions: serve until Ctrl-C, or invoke with the given events and exit."""
     from sandbox.cli.run import run as run_options
@@ -156,6 +173,8 @@ def run(
         verbose,
         env,
         _values(values),
+        isolation.value if isolation else None,
+        allow_degraded,
     )
     raise typer.Exit(run_options(options))
 
@@ -177,6 +196,8 @@ def invoke(
     quiet: Quiet = False,
     env: Env = None,
     values: Values = None,
+    isolation: Isolation = None,
+    allow_degraded: AllowDegraded = False,
 ) -> None:
     """Invoke a function: on the running supervisor of this configuration, else one-shot."""
     from sandbox.cli.invoke import invoke as invoke_options
@@ -194,6 +215,8 @@ def invoke(
         quiet,
         env=env,
         values=_values(values),
+        isolation=isolation.value if isolation else None,
+        allows_degraded=allow_degraded,
     )
     raise typer.Exit(invoke_options(options))
 

@@ -19,8 +19,14 @@ _VALUES = {
     "--log-file": "log_file",
     "--python": "python",
     "--env": "env",
+    "--isolation": "isolation",
 }
-_CHOICES = {"--log-format": ("console", "fc", "json"), "--logger-layout": ("doc", "runtime")}
+_CHOICES = {
+    "--log-format": ("console", "fc", "json"),
+    "--logger-layout": ("doc", "runtime"),
+    "--isolation": ("none", "process", "strict"),
+}
+_FLAGS = {"-q": "is_quiet", "--allow-degraded": "allows_degraded"}
 
 
 def read_run(arguments: list[str]) -> "dict[str, Any] | None":
@@ -30,11 +36,10 @@ def read_run(arguments: list[str]) -> "dict[str, Any] | None":
     fields: dict[str, str | int] = {}
     words: list[str] = []
     events: list[bytes] = []
-    is_quiet = False
     rest = iter(arguments[1:])
     for word in rest:
-        if word == "-q":
-            is_quiet = True
+        if word in _FLAGS:
+            fields[_FLAGS[word]] = True
         elif word in ("-e", "--port") or word in _VALUES:
             value = next(rest, None)
             if value is None or not _is_plain(word, value):
@@ -53,7 +58,6 @@ def read_run(arguments: list[str]) -> "dict[str, Any] | None":
         "config": words[0] if words else None,
         "functions": tuple(words[1:]),
         "events": tuple(events) if events else None,
-        "is_quiet": is_quiet,
         **fields,
     }
 

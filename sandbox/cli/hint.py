@@ -1,11 +1,11 @@
-"""Which interpreter the same command used the last time: a hint, to start its zygote at once.
+"""Which zygote the same command used the last time: a hint, to start it at once.
 
-    <state>/cache/<hash of the command>.python    the path of an interpreter
+    <state>/cache/<hash of the command>.launch    an isolation level, and the path of an interpreter
 
 The zygote takes longer to come up than anything else in a short run, so it is started before the
 configuration is read, and before anything is imported that reading it needs. The hint decides
-nothing: when the configuration then asks for another interpreter, this zygote is given up. No
-hint, or an unreadable one, costs only time.
+nothing: when the configuration then asks for another interpreter or level, this zygote is given
+up. No hint, or an unreadable one, costs only time.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 __all__ = ["early_launch", "keep_hint"]
 
 _MAX_BYTES = 4096
-_ASKED = ("config", "functions", "python", "env")
-"""What of a command decides the interpreter, with the values for placeholders."""
+_ASKED = ("config", "functions", "python", "env", "isolation")
+"""What of a command decides the zygote, with the values for placeholders."""
 
 
 def early_launch(options: Mapping[str, Any], environ: Mapping[str, str]) -> Launch | None:
@@ -35,17 +35,20 @@ def early_launch(options: Mapping[str, Any], environ: Mapping[str, str]) -> Laun
     from sandbox.engine.launch import Launch
 
     hinted = _read(_path(options, environ))
-    if hinted is None:
+    level, _, python = (hinted or "").partition(" ")
+    if not python:
         return None
     try:
-        return Launch([hinted], environ)
+        return Launch([python], environ, level)
     except OSError:
         return None
 
 
-def keep_hint(options: Mapping[str, Any], environ: Mapping[str, str], used: str) -> None:
-    """Remembers the interpreter that was used. What cannot be written is no trouble."""
-    path = _path(options, environ)
+def keep_hint(
+    options: Mapping[str, Any], environ: Mapping[str, str], python: str, level: str
+) -> None:
+    """Remembers what was used. What cannot be written is no trouble."""
+    path, used = _path(options, environ), f"{level} {python}"
     if _read(path) == used:
         return
     temporary = f"{path}.{os.getpid()}"
@@ -67,7 +70,7 @@ def _path(options: Mapping[str, Any], environ: Mapping[str, str]) -> str:
     around = [os.getcwd(), environ.get("VIRTUAL_ENV"), environ.get("PATH")]
     question = repr((asked, values, around))
     key = blake2b(question.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
-    return os.path.join(state_dir(environ), "cache", f"{key}.python")
+    return os.path.join(state_dir(environ), "cache", f"{key}.launch")
 
 
 def _read(path: str) -> str | None:

@@ -55,6 +55,8 @@ def _tell_ignored(options: RunOptions, pid: int) -> None:
         "--python": options.python is not None,
         "--env": options.env is not None,
         "--set": bool(options.values),
+        "--isolation": options.isolation is not None,
+        "--allow-degraded": options.allows_degraded,
     }
     ignored = ", ".join(name for name, is_given in given.items() if is_given)
     if ignored:

@@ -8,7 +8,8 @@ __all__ = ["RunOptions"]
 
 class RunOptions(NamedTuple):
     """The arguments of `fcbox run`. `events` None: serve until a signal. `env` names an
-    environment of env.yaml; `values` fill the placeholders of a template."""
+    environment of env.yaml; `values` fill the placeholders of a template. `isolation` None: what
+    the configuration says."""
 
     config: str | None = None
     functions: tuple[str, ...] = ()
@@ -23,3 +24,5 @@ class RunOptions(NamedTuple):
     verbosity: int = 0
     env: str | None = None
     values: Mapping[str, str] = {}
+    isolation: str | None = None
+    allows_degraded: bool = False

@@ -36,7 +36,7 @@ def run_loaded(config: Config, options: RunOptions, early: Launch | None = None)
                 early.abandon()
             return exits.USAGE
     try:
-        launch = _launch(config, options, early)
+        launch = _launch(config, options, settings.isolation, early)
     except OSError as exc:
         return talk.cannot_start(exc)
     if spec is not None:
@@ -48,15 +48,15 @@ def run_loaded(config: Config, options: RunOptions, early: Launch | None = None)
     return serve(config.specs, settings, options._replace(config=config.path), launch)
 
 
-def _launch(config: Config, options: RunOptions, early: Launch | None) -> Launch:
+def _launch(config: Config, options: RunOptions, level: str, early: Launch | None) -> Launch:
     pythons = list(dict.fromkeys(spec.python for spec in config.specs))
-    if early and list(early.started) == pythons:
+    if early and list(early.started) == pythons and early.isolation == level:
         return early
     if early:
         early.abandon()
-    launch = Launch(pythons, os.environ)
+    launch = Launch(pythons, os.environ, level)
     if len(pythons) == 1:
-        keep_hint(options._asdict(), os.environ, pythons[0])
+        keep_hint(options._asdict(), os.environ, pythons[0], level)
     return launch
 
 
@@ -109,4 +109,8 @@ def _with_options(settings: BoxSettings, options: RunOptions) -> BoxSettings:
         settings = settings._replace(port=options.port)
     if options.logger_layout is not None:
         settings = settings._replace(logger_layout=options.logger_layout)
+    if options.isolation is not None:
+        settings = settings._replace(isolation=options.isolation)
+    if options.allows_degraded:
+        settings = settings._replace(allows_degraded=True)
     return settings

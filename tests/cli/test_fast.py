@@ -15,6 +15,7 @@ from sandbox.cli.options import RunOptions
 FULL = [
     "run", "s.yaml", "f", "-e", "1", "g", "--port", "0", "--log-format", "fc", "-q", "-e", "",
     "--logger-layout", "runtime", "--log-file", "log", "--python", "python3", "--env", "prod",
+    "--isolation", "strict", "--allow-degraded",
 ]  # fmt: skip
 PLAIN = [
     ["run"],
@@ -35,6 +36,8 @@ PLAIN = [
     ["run", "--log-file", ""],
     ["run", "--python", "./python"],
     ["run", "--env", "测试"],
+    ["run", "--isolation", "none", "-e", "1"],
+    ["run", "--allow-degraded", "s.yaml", "--isolation", "process", "--isolation", "strict"],
     ["run", "s.yaml", "-e", '{"name": "world"}', "--log-format", "fc"],
     FULL,
 ]
@@ -71,6 +74,11 @@ OTHER: list[list[str]] = [
     ["run", "--log-format", "xml"],
     ["run", "--log-format", "FC"],
     ["run", "--logger-layout", "fc"],
+    ["run", "--isolation", "Strict"],
+    ["run", "--isolation", ""],
+    ["run", "--isolation"],
+    ["run", "--isolation=strict"],
+    ["run", "--no-allow-degraded"],
     ["run", "--python", "-q"],
     ["run", "--log-file", "-"],
     ["run", "-qv"],
@@ -87,9 +95,13 @@ VALUES = {
     "--log-format": ["console", "fc", "json", "xml", "FC", "", "-q"],
     "--logger-layout": ["doc", "runtime", "fc", ""],
     "--log-file": ["log", "", "-", "-e"],
+    "--isolation": ["none", "process", "strict", "STRICT", "", "-q", "--allow-degraded"],
     "--python": ["python3", "/usr/bin/python3", "", "--python"],
 }
-WORDS = ["s.yaml", "f", "run", "", "a b", "-q", "-v", "-qq", "--", "-", "--por", "--port=1", "-e1"]
+WORDS = [
+    "s.yaml", "f", "run", "", "a b", "-q", "--allow-degraded", "--allow", "-v", "-qq", "--", "-",
+    "--por", "--port=1", "-e1",
+]  # fmt: skip
 PAIRS = st.sampled_from(sorted(VALUES)).flatmap(
     lambda option: st.one_of(st.sampled_from(VALUES[option]), st.text(max_size=3)).map(
         lambda value: [option, value]
@@ -151,6 +163,8 @@ def test_every_field() -> None:
         "log_file": "log",
         "python": "python3",
         "env": "prod",
+        "isolation": "strict",
+        "allows_degraded": True,
     }
 
 

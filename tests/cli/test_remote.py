@@ -63,7 +63,7 @@ def test_the_newest_of_several_is_found(tmp_path: Path) -> None:
 
 def test_a_run_that_does_not_serve_is_no_supervisor(tmp_path: Path) -> None:
     environ = environ_of(tmp_path)
-    launch = Launch([], environ)
+    launch = Launch([], environ, "process")
     found = supervisors(environ)
     launch.abandon()
 
