@@ -166,10 +166,9 @@ def install(program):
     The thread needs no_new_privs, or CAP_SYS_ADMIN. Kernels before 5.16 take a filter for a wish
     for slow speculation as well, for the rest of the process: that is declined where it can be.
     """
-    instructions = ctypes.create_string_buffer(program, len(program))
-    count = len(program) // _INSTRUCTION.size
-    # struct sock_fprog: a count, padding, a pointer.
-    filter_ = struct.pack("@HP", count, ctypes.addressof(instructions))
+    # struct sock_fprog: how many instructions, padding, where they are.
+    address = ctypes.cast(ctypes.c_char_p(program), ctypes.c_void_p).value
+    filter_ = struct.pack("@HP", len(program) // _INSTRUCTION.size, address)
     number = _SYS_SECCOMP.get(os.uname().machine, -1)
     for flags in (_FLAG_SPEC_ALLOW, 0):
         if _libc.syscall(ctypes.c_long(number), _SET_MODE_FILTER, flags, filter_) == 0:
