@@ -53,9 +53,11 @@ class Group:
         """The worker attaches itself by writing "0" into each of these."""
 
     def memory(self, threshold_bytes: int = 0) -> int:
-        """Bytes of anonymous memory, without page cache and tmpfs; swapped out counts in v1.
+        """Bytes of anonymous memory of all processes, without page cache and tmpfs.
 
-        0 when all that is charged to the group is below the threshold, which is cheaper to learn.
+        0 when all that is charged to the group is below the threshold: that is seven times as
+        quick to learn. The kernel sums up small changes every two seconds only, so that this may
+        be wrong by 256 KB for each CPU (mm/memcontrol.c, memcg_vmstats_needs_flush).
         """
         if self._stat_fd < 0:
             self._open_memory()
