@@ -149,6 +149,7 @@ class Runtime(object):
             # It was there when the configuration was read; that may be long ago.
             step = "enter the code directory " + setup["code_dir"]
             os.chdir(setup["code_dir"])
+            importer.install(setup["code_dir"], os.getcwd())
             failure = None
         except (OSError, ValueError) as exc:
             text = "cannot %s: %s" % (step, getattr(exc, "strerror", None) or exc)
@@ -183,7 +184,6 @@ class Runtime(object):
         os.environ.update({k: v for k, v in environment.items() if os.environ.get(k) != v})
         time.tzset()
         sys.path[:] = build_sys_path(setup, sys.path)
-        importer.install(setup["code_dir"])
         sys.argv[:] = [""]
         sys.dont_write_bytecode = True  # /code is read-only in the cloud
 

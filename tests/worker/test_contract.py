@@ -15,7 +15,7 @@ from tests.worker.golden import EXPECTED
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 RUNNER = Path(__file__).with_name("case_runner.py")
-OWN_MODULES = ("context", "environment", "failures", "loader", "logs", "results")
+OWN_MODULES = ("context", "environment", "failures", "importer", "loader", "logs", "results")
 SOURCES = sorted(REPOSITORY.glob("worker/*.py"))
 
 Answers = Callable[[str], dict[str, object]]
