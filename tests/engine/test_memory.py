@@ -187,6 +187,18 @@ def test_idle_instances_are_looked_at_once_a_second(clock: Clock, watch: MemoryW
     assert entry.over == [LIMIT_KB + 100]
 
 
+def test_busy_sibling_does_not_make_the_idle_dear(clock: Clock, watch: MemoryWatch) -> None:
+    """The ticks are fast then, and an idle instance still gets its one look a second."""
+    busy, idle = Entry(clock), Entry(clock)
+    watch.begin(busy)
+    watch.begin(idle)
+    watch.end(idle)
+    clock.pass_time(10 * IDLE_S)
+
+    assert len(busy.exact) > 80
+    assert len(idle.exact) in (9, 10)
+
+
 def test_one_timer(clock: Clock, watch: MemoryWatch) -> None:
     """Fast while something is busy, slow while there is something, and none without instances."""
     first, second = Entry(clock), Entry(clock)
