@@ -9,6 +9,9 @@ to abstract sockets leave it. Descriptors that are open already go on as they ar
 landlock(7); the rights came with the ABIs 1 (Linux 5.13), 2 (5.19), 3 (6.2), 5 (6.10), and the
 scopes with 6 (6.12).
 
+Capabilities have to be given up as well: it is asked before CAP_DAC_OVERRIDE and CAP_SYS_PTRACE,
+but from Linux 6.15 on CAP_PERFMON reads the memory of others, as in /proc/PID/environ, unasked.
+
 Landlock knows nothing of chmod, chown, utime, extended attributes, locks, and of sockets that
 have a path: those are for the own root to take away. Its rights on networks stay unhandled: they
 are about ports of TCP, and an instance has a network or has none.
