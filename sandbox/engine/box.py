@@ -59,6 +59,7 @@ class Box:
         self.hub = LogHub(loop, sinks)
         self.supervisor = Supervisor(loop, specs, settings, self.hub, home, tag)
         host = self.supervisor.host
+        self.registration.write_groups(host.walls.places)
         for python, started in launch.started.items():
             host.adopt(Zygote(loop, python, tag, home, launch.isolation, host.ended, started))
 

@@ -61,7 +61,7 @@ class Guest:
         self._child: procs.Child | None = None
         self._init: procs.Child | None = None
         self._is_killed = False
-        self._requests = self._answers = self._witness = -1
+        self._requests = self._answers = self._witness = self._peak_fd = -1
         self._begun = 0
         self._bulk: _socket.socket | None = None
         self._unsent = b""
@@ -94,6 +94,14 @@ class Guest:
             return int(line.split()[1])
         except (OSError, StopIteration):
             return 0
+
+    def reset_peak(self) -> None:
+        """Has `peak_rss_kb`, and what the worker says of itself, count from now on (proc(5))."""
+        if self._peak_fd >= 0:
+            try:
+                os.write(self._peak_fd, b"5")
+            except OSError:
+                pass  # it is gone
 
     def send(self, kind: int, meta: bytes = b"", body: bytes = b"") -> None:
         """Sends a message without ever blocking: what does not fit now is sent later."""
@@ -158,6 +166,9 @@ class Guest:
         os.close(self._answers)
         os.close(self._witness)
         self._answers = self._witness = -1
+        if self._peak_fd >= 0:
+            os.close(self._peak_fd)
+            self._peak_fd = -1
         if self._bulk:
             self._loop.remove_writer(self._bulk.fileno())
             self._bulk.close()
@@ -269,8 +280,16 @@ class Guest:
     def _give(self, message: wire.Message) -> None:
         if message.kind == wire.HELLO:
             self.has_greeted = True
+            self._open_peak()
         if self.owner:
             self.owner.on_message(message)
+
+    def _open_peak(self) -> None:
+        # Now: once the walls stand, it may be somebody else's in our eyes.
+        try:
+            self._peak_fd = os.open(f"/proc/{self.pid}/clear_refs", os.O_WRONLY | os.O_CLOEXEC)
+        except OSError:
+            pass  # then the largest size of its life is told
 
     def _closed_its_channel(self) -> None:
         if self._child and self._child.is_exiting:

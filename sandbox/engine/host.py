@@ -13,6 +13,7 @@ from sandbox.engine.deadlines import Deadlines
 from sandbox.engine.guest import Guest
 from sandbox.engine.logs import LogHub
 from sandbox.engine.loop import Loop
+from sandbox.engine.memory import MemoryWatch
 from sandbox.engine.walls import BoxWalls
 from sandbox.engine.zygotes import Zygote
 from worker import wire
@@ -53,7 +54,8 @@ class Host:
         self.ids = IdSource(os.urandom, time.time)
         self.deadlines = Deadlines(loop)
         self.box_tag = box_tag
-        self.walls = BoxWalls(settings, box_tag, procs.TAG_SERIAL_BITS)
+        self.walls = BoxWalls(settings, box_tag)
+        self.memory = MemoryWatch(loop)
         self.listeners: list[Callable[[LifecycleEvent], None]] = []
         self.on_ended: Callable[[], None] | None = None
         """Called when something ended, once the box is being closed."""
@@ -152,6 +154,7 @@ class Host:
                 guest.kill_tree()
         self.kill_zygotes()
         self.deadlines.close()
+        self.memory.close()
         self.walls.close()
 
     @property

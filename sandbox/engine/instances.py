@@ -19,6 +19,7 @@ from sandbox.core.effects import (
     Effect,
     End,
     Exit,
+    Freeze,
     KillTree,
     Reply,
     Request,
@@ -28,12 +29,13 @@ from sandbox.core.effects import (
     SendPreStop,
     SendSetup,
     Terminate,
+    Thaw,
 )
 from sandbox.core.instance import Instance
 from sandbox.core.lifecycle import Event, State
 from sandbox.core.outcome import Outcome, describe_status
 from sandbox.core.spec import FunctionSpec
-from sandbox.engine.cgroups import Group
+from sandbox.engine.enclosure import Enclosure
 from sandbox.engine.guest import Guest
 from sandbox.engine.host import Host
 from sandbox.engine.logs import TAIL_BYTES, InstanceLog
@@ -95,7 +97,9 @@ class InstanceShell:
         self._pool = pool
         self._guest = guest
         self._log: InstanceLog | None = None
-        self._group: Group | None = None
+        self._enclosure = Enclosure(
+            host.walls, host.memory, spec, guest, self.machine.note_memory, self._out_of_memory
+        )
         self._asked = 0
         """How many callbacks the worker was asked to run."""
         # No text in UTF-8 holds a byte FF: none of it is ever held back as half a token.
@@ -191,6 +195,9 @@ class InstanceShell:
             self._guest.failure = refusal
             self._guest.kill_tree()
 
+    def _out_of_memory(self, kb: int) -> None:
+        self.handle(Event.BROKEN, Broken("out of memory", kb, is_oom=True))
+
     def on_broken(self, reason: str) -> None:
         self._notice(reason)
         self.handle(Event.BROKEN, Broken(reason, self._guest.peak_rss_kb()))
@@ -201,13 +208,14 @@ class InstanceShell:
     def _gone(self) -> None:
         guest = self._guest
         was = self.state
-        exit = Exit(guest.status, guest.max_rss_kb, guest.callbacks_begun() < self._asked)
+        is_undelivered = guest.callbacks_begun() < self._asked
+        is_oom = self._enclosure.has_run_out_of_memory()
+        exit = Exit(guest.status, guest.max_rss_kb, is_undelivered, is_oom)
         self.handle(Event.EXITED, exit)
         if was not in (State.TERMINATING, State.KILLING):
             self._notice_death(was)
         guest.close()
-        if self._group:
-            self._host.walls.remove_group(self._group)
+        self._enclosure.close()
         if self._log:
             self._log.close()
         elif guest.stdout >= 0:
@@ -234,10 +242,11 @@ class InstanceShell:
         spec, guest, host = self.machine.spec, self._guest, self._host
         self._asked += spec.initializer is not None
         try:
-            self._group = host.walls.make_group(spec, guest.tag)
+            walls = self._enclosure.open()
         except OSError as exc:
-            self._notice(f"no control group: {exc.filename}: {exc.strerror}")
-        walls = host.walls.setup(spec, guest.tag, self._group)
+            guest.failure = f"no control group: {exc.filename}: {exc.strerror}"
+            guest.kill_tree()
+            return
         setup = make_setup(spec, host, self.id, effect.request_id, self._token, walls)
         guest.send(wire.SETUP, b"", setup)
 
@@ -252,10 +261,12 @@ class InstanceShell:
         self._guest.send(wire.PRESTOP, effect.request_id.encode("ascii"))
 
     def _begin(self, effect: Begin) -> None:
+        self._enclosure.begin()
         self._open_log().begin(effect.phase, effect.request_id)
         self._announce(f"fcbox:{effect.phase}:Start", effect.request_id)
 
     def _end(self, effect: End) -> None:
+        self._enclosure.end()
         self._open_log().end(effect.error)
         self._announce(f"fcbox:{effect.phase}:End", effect.request_id, effect.error)
 
@@ -274,6 +285,13 @@ class InstanceShell:
 
     def _kill_tree(self, effect: KillTree) -> None:
         self._guest.kill_tree()
+        self._enclosure.kill()
+
+    def _freeze(self, effect: Freeze) -> None:
+        self._enclosure.freeze()
+
+    def _thaw(self, effect: Thaw) -> None:
+        self._enclosure.thaw()
 
     def _available(self, effect: Available) -> None:
         self._pool.on_available(self)
@@ -309,6 +327,8 @@ _PERFORM: dict[type[Effect], Callable[[InstanceShell, Any], None]] = {
     Terminate: InstanceShell._terminate,
     KillTree: InstanceShell._kill_tree,
     Available: InstanceShell._available,
+    Freeze: InstanceShell._freeze,
+    Thaw: InstanceShell._thaw,
     Announce: InstanceShell._perform_announce,
 }
 

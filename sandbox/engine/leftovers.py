@@ -5,6 +5,7 @@
     <state>/runs/<box tag>/home/        HOME of the functions
     <state>/runs/<box tag>/code/        what came out of .zip archives of code
     <state>/runs/<box tag>/record.json  for other commands: configuration, port, pid
+    <state>/runs/<box tag>/groups.json  the directories below which it makes control groups
 
 The lock, not a pid, says whether a box lives: pids come round again, and the kernel drops a lock
 however its holder ends. The directory's name is the box's tag, by which its processes are found.
@@ -22,7 +23,7 @@ from sandbox.engine import procs
 
 TYPE_CHECKING = False  # not from typing: this module is on the path of a start
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from typing import Any
 
 __all__ = ["Registration", "clean", "live_records", "state_dir"]
@@ -32,6 +33,7 @@ _NEW = ".new"
 _MAKING_S = 60.0
 """Younger directories that are not locked may still be in the making; that takes microseconds."""
 _RECORD = "record.json"
+_GROUPS = "groups.json"
 _MAX_RECORD_BYTES = 1 << 20
 
 
@@ -73,6 +75,14 @@ class Registration:
             json.dump(record, file)
         os.replace(new_path, path)
 
+    def write_groups(self, places: Sequence[str]) -> None:
+        """Tells whoever cleans up after us where our control groups are."""
+        if places:
+            import json
+
+            with open(os.path.join(self._path, _GROUPS), "w", encoding="utf-8") as file:
+                json.dump(places, file)
+
     def close(self) -> None:
         """Takes the directory away again."""
         _remove(self._path)
@@ -104,10 +114,23 @@ def clean(state: str) -> int:
         deadline_s = time.monotonic() + _SWEEP_S
         while procs.sweep_box(box_tag) and time.monotonic() < deadline_s:
             pass
+        _remove_groups(path, box_tag)
         _remove(path)
         count += 1
     _remove_unfinished(os.path.join(state, "runs"))
     return count
+
+
+def _remove_groups(path: str, box_tag: int) -> None:
+    places = _parsed(os.path.join(path, _GROUPS))
+    if not isinstance(places, list):
+        return
+    from sandbox.engine import cgroups  # few starts come after a crash
+
+    name = procs.box_name(box_tag)
+    deadline_s = time.monotonic() + _SWEEP_S
+    while not cgroups.clean(places, name, procs.kill_if) and time.monotonic() < deadline_s:
+        pass
 
 
 def _remove_unfinished(runs: str) -> None:
@@ -155,13 +178,17 @@ def _is_locked(path: str) -> bool:
 
 
 def _read(path: str) -> dict[str, Any]:
+    record = _parsed(os.path.join(path, _RECORD))
+    return record if isinstance(record, dict) else {}
+
+
+def _parsed(path: str) -> object:
     import json
 
     try:
-        record = json.loads(_bytes_of(os.path.join(path, _RECORD)))
+        return json.loads(_bytes_of(path))
     except (OSError, ValueError, RecursionError):
-        return {}
-    return record if isinstance(record, dict) else {}
+        return None
 
 
 def _bytes_of(path: str) -> bytes:

@@ -117,6 +117,8 @@ class Pool:
         else:
             shell.idle_until_s = time.monotonic() + self.spec.idle_timeout_s
             self._idle.append(shell)
+            if self.spec.is_frozen_when_idle:
+                shell.handle(Event.REST)
 
     def on_idle_deadline(self, shell: InstanceShell, now: float) -> None:
         shell.idle_until_s = now + self.spec.idle_timeout_s

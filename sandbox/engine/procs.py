@@ -27,7 +27,9 @@ else:
 __all__ = [
     "TAG_SERIAL_BITS",
     "Child",
+    "box_name",
     "find",
+    "kill_if",
     "new_box_tag",
     "signal_tree",
     "start",
@@ -47,6 +49,11 @@ def new_box_tag() -> int:
     """A tag for a new box: high enough never to limit a real-time process, low bits zero."""
     box = int.from_bytes(os.urandom(5), "big") & ((1 << _BOX_BITS) - 1)
     return _TAG_BASE | box << TAG_SERIAL_BITS
+
+
+def box_name(tag: int) -> str:
+    """The part of a tag that names the box, as text."""
+    return f"{tag >> TAG_SERIAL_BITS:x}"
 
 
 class Child:
@@ -139,6 +146,21 @@ def sweep_box(box_tag: int) -> int:
     box = box_tag >> TAG_SERIAL_BITS
     of_box = [(pid, tag) for pid, tag in _tagged() if tag >> TAG_SERIAL_BITS == box]
     return sum(_send(pid, tag, signal.SIGKILL) for pid, tag in of_box)
+
+
+def kill_if(pid: int, is_meant: Callable[[int], bool]) -> None:
+    """SIGKILLs a process, unless its number has gone to one that is not meant."""
+    try:
+        pidfd = os.pidfd_open(pid)
+    except OSError:
+        return
+    try:
+        if is_meant(pid):
+            signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+    except OSError:
+        pass  # gone, or another user's
+    finally:
+        os.close(pidfd)
 
 
 def find(tag: int) -> list[int]:

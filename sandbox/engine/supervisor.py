@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from sandbox.core.effects import Request
 from sandbox.core.outcome import Cause, Outcome
 from sandbox.core.spec import MAX_EVENT_BYTES, BoxSettings, FunctionSpec
+from sandbox.core.walls import Walls
 from sandbox.engine.host import Host, LifecycleEvent
 from sandbox.engine.instances import InstanceShell
 from sandbox.engine.logs import LogHub
@@ -36,7 +37,8 @@ class EventTooLarge(ValueError):
 
 
 class InstanceRecord(NamedTuple):
-    """A snapshot of an instance. `age_s` in seconds, `max_rss_kb` as its worker last said."""
+    """A snapshot of an instance. `age_s` in seconds, `max_rss_kb` as its worker last said;
+    `isolation` is the level, with a word when not all of it is in force."""
 
     id: str
     function: str
@@ -46,6 +48,7 @@ class InstanceRecord(NamedTuple):
     invocations: int
     max_rss_kb: int
     request_id: str
+    isolation: str
 
 
 class Supervisor:
@@ -66,6 +69,11 @@ class Supervisor:
         self._trials: list[Trial] = []
         self._started_s = time.monotonic()
         self._done: Callable[[], None] | None = None
+
+    @property
+    def walls(self) -> Walls | None:
+        """What is in force around the instances; None until the first one has reported."""
+        return self.host.walls.told
 
     def start(self) -> None:
         """Starts minimum instances, and spares, and finds out what functions must do without."""
@@ -134,7 +142,8 @@ class Supervisor:
     def instances(self) -> list[InstanceRecord]:
         """A snapshot of every instance."""
         now = time.monotonic()
-        return [_record(shell, now) for shell in self.shells()]
+        isolation = self.host.walls.describe()
+        return [_record(shell, now, isolation) for shell in self.shells()]
 
     def listen(self, listener: Callable[[LifecycleEvent], None]) -> None:
         """Has `listener` called for each entry of the lifecycle event stream."""
@@ -192,7 +201,7 @@ def _isolation(walls: BoxWalls) -> dict[str, object]:
     return {"level": told.level, "held": sorted(told.held), "lacks": dict(told.lacks)}
 
 
-def _record(shell: InstanceShell, now: float) -> InstanceRecord:
+def _record(shell: InstanceShell, now: float, isolation: str) -> InstanceRecord:
     machine = shell.machine
     return InstanceRecord(
         machine.id,
@@ -203,4 +212,5 @@ def _record(shell: InstanceShell, now: float) -> InstanceRecord:
         machine.invocations,
         machine.max_rss_kb,
         machine.request.id if machine.request else "",
+        isolation,
     )

@@ -9,7 +9,8 @@ from collections.abc import Callable
 from typing import Any
 
 from sandbox.core.spec import BoxSettings, FunctionSpec
-from sandbox.core.walls import Lack, Walls, needed_ways, network_of, refusal
+from sandbox.core.walls import Lack, Walls, needed_ways, network_of, refusal, verdicts
+from sandbox.engine import procs
 from sandbox.engine.cgroups import Group, Groups
 
 __all__ = ["BoxWalls"]
@@ -36,7 +37,7 @@ _SERIALS = 12
 class BoxWalls:
     """One per box. `on_told` is called with the walls each time that they are news."""
 
-    def __init__(self, settings: BoxSettings, box_tag: int, serial_bits: int) -> None:
+    def __init__(self, settings: BoxSettings, box_tag: int) -> None:
         self.level = settings.isolation
         self.refusal = ""
         """Why nothing may run here."""
@@ -44,9 +45,14 @@ class BoxWalls:
         """What is in force, as the last instance with news reported it."""
         self.on_told: Callable[[Walls], None] | None = None
         self._may_degrade = settings.allows_degraded
-        self._box = box_tag >> serial_bits
-        self._groups = Groups(f"{self._box:x}") if self.level != "none" else None
+        self._box = box_tag >> procs.TAG_SERIAL_BITS
+        self._groups = Groups(procs.box_name(box_tag)) if self.level != "none" else None
         self._busy: list[Group] = []
+
+    @property
+    def features(self) -> frozenset[str]:
+        """What the groups of instances have, of `cgroups.FEATURES`."""
+        return self._groups.held if self._groups else frozenset()
 
     @property
     def places(self) -> list[str]:
@@ -74,7 +80,7 @@ class BoxWalls:
         """The set-up's part on the walls; None at the level none."""
         if self._groups is None:
             return None
-        held = self._groups.held
+        held = self.features
         mechanisms = [_MECHANISMS[name] for name in _used(spec) if group and name in held]
         needed = self.level == "strict" and not self._may_degrade
         return {
@@ -106,6 +112,11 @@ class BoxWalls:
         if not self._may_degrade:
             self.refusal = self.refusal or refusal(walls)
         return self.refusal
+
+    def describe(self) -> str:
+        """The level, and whether something of it is missing."""
+        is_whole = self.told is None or all(verdict.is_kept for verdict in verdicts(self.told))
+        return self.level if is_whole else f"{self.level} (degraded)"
 
     def close(self) -> None:
         """All instances are gone."""
