@@ -96,7 +96,7 @@ class Walls(object):
         self._give_up_privileges()
         self._attempt("landlock", self._restrict_files)
         self._attempt("seccomp", self._filter_calls)
-        self._attempt("non_dumpable", lambda: syscalls.prctl(syscalls.PR_SET_DUMPABLE, 0))
+        self._hide_memory()
         return all(
             any(set(way) <= set(self.held) for way in ways) for ways in self._wanted["needed"]
         )
@@ -178,6 +178,21 @@ class Walls(object):
         self.mounts = mounts.enter(setup)
         if uid is not None:
             self._attempt("own_uid", lambda: self._become_where_readable(uid))
+
+    def _hide_memory(self):
+        # type: () -> None
+        """From tracers (prctl(2)); but an ordinary user's own supervisor could not measure it then.
+
+        Where Landlock keeps other instances out it is not needed: its domains do not trace.
+        """
+        dumpable = 1 if "landlock" in self.held and not self._is_root else 0
+        try:
+            syscalls.prctl(syscalls.PR_SET_DUMPABLE, dumpable)
+        except OSError as exc:
+            self._lack("non_dumpable", mounts.reason(exc))
+            return
+        if not dumpable:
+            self.held.append("non_dumpable")
 
     def _become_where_readable(self, uid):
         # type: (int) -> None

@@ -42,6 +42,7 @@ class Enclosure:
         self._spec = spec
         self._guest = guest
         self._group: Group | None = None
+        self._is_frozen = False
 
     def open(self) -> dict[str, Any] | None:
         """The set-up's part on walls. Raises OSError when there could be a group and is none."""
@@ -77,6 +78,7 @@ class Enclosure:
 
     def freeze(self) -> None:
         """No process of it runs until `thaw`."""
+        self._is_frozen = True
         if self._group and self._has("freezer"):
             self._group.freeze()
             return
@@ -88,7 +90,10 @@ class Enclosure:
             stopped |= found
 
     def thaw(self) -> None:
-        """Lets its processes run again."""
+        """Lets its processes run again, and die: the v1 freezer keeps even a SIGKILL back."""
+        if not self._is_frozen:
+            return
+        self._is_frozen = False
         if self._group and self._has("freezer"):
             self._group.thaw()
         else:

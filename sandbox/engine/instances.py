@@ -170,7 +170,8 @@ class InstanceShell:
             self._guest.kill_tree()  # it was on its way down already, only not so fast
 
     def signal(self, signum: int) -> None:
-        """Sends the worker a signal, for fault injection."""
+        """Sends the worker a signal, for fault injection. A frozen one is woken to get it."""
+        self._enclosure.thaw()
         self._guest.signal(signum)
 
     # -- Owner -----------------------------------------------------------------------------------
@@ -203,6 +204,7 @@ class InstanceShell:
         self.handle(Event.BROKEN, Broken(reason, self._guest.peak_rss_kb()))
 
     def on_exit(self, guest: Guest) -> None:
+        self._enclosure.thaw()
         self._host.forget_exited(guest, self._gone)
 
     def _gone(self) -> None:
@@ -230,7 +232,9 @@ class InstanceShell:
         if guest.failure:
             self._notice(guest.failure)
         elif guest.status is not None:
-            words = describe_status(guest.status)
+            is_oom = self._enclosure.has_run_out_of_memory()
+            limit_mb = self.machine.spec.memory_mb if is_oom else 0
+            words = describe_status(guest.status, limit_mb)
             self._notice(f"the worker ended by itself while {was.value}: {words}")
 
     # -- effects ---------------------------------------------------------------------------------
