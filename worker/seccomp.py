@@ -143,11 +143,11 @@ def program(machine, network):
     """The filter for `machine` (os.uname().machine): an array of struct sock_filter.
 
     `network` allows sockets of the internet families; without it there are none but AF_UNIX.
-    Raises NotImplementedError on a machine whose call numbers are not known. It takes a third
+    Raises OSError (ENOSYS) on a machine whose call numbers are not known. It takes a third
     of a millisecond the first time, and is remembered: to be called before a process forks.
     """
     if machine not in _MACHINES:
-        raise NotImplementedError("seccomp on %s" % machine)
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS), "seccomp on " + machine)
     if (machine, network) not in _programs:
         _programs[machine, network] = _build(machine, network)
     return _programs[machine, network]
