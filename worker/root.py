@@ -28,7 +28,7 @@ from worker.syscalls import MS_BIND, MS_NODEV, MS_NOSUID, MS_REC, mount
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, Iterator, List, Optional, Tuple
+    from typing import Any, Dict, List, Optional, Tuple
 
 __all__ = ["CODE", "TMP", "Root"]
 
@@ -210,7 +210,20 @@ class Root(object):
 
 def interpreter_folders():
     # type: () -> List[str]
-    """What the interpreter needs beside the system's directories, the outer before the inner."""
+    """What the interpreter needs beside the system's directories, the outer before the inner.
+
+    Found once, in the zygote: every instance has the same.
+    """
+    if not _FOLDERS:
+        _FOLDERS.extend(_find_folders())
+    return list(_FOLDERS)
+
+
+_FOLDERS = []  # type: List[str]
+
+
+def _find_folders():
+    # type: () -> List[str]
     found = {sys.prefix, sys.base_prefix, sys.exec_prefix, sys.base_exec_prefix}
     found.update(os.path.abspath(path) for path in sys.path if path)
     found.update(os.path.realpath(path) for path in list(found))
@@ -269,16 +282,10 @@ def _make_entry(path, status):
 
 def _make_folder(path):
     # type: (str) -> None
-    for step in _steps(path):
-        try:
-            os.mkdir(step, 0o755)
-        except FileExistsError:
-            pass
-
-
-def _steps(path):
-    # type: (str) -> Iterator[str]
-    at = "."
-    for name in path.strip("/").split("/"):
-        at = at + "/" + name
-        yield at
+    try:
+        os.mkdir("." + path, 0o755)
+    except FileExistsError:
+        pass
+    except FileNotFoundError:
+        _make_folder(os.path.dirname(path))
+        os.mkdir("." + path, 0o755)

@@ -47,7 +47,15 @@ def prepare(level):
 
     Root may already. Anybody else goes into a user namespace, which every instance inherits.
     """
-    if level == "none" or syscalls.has_capability(syscalls.CAP_SYS_ADMIN):
+    if level == "none":
+        return ""
+    root.interpreter_folders()
+    for has_network in (True, False):
+        try:
+            seccomp.program(os.uname().machine, has_network)  # which remembers it
+        except OSError:
+            pass  # each instance tells
+    if syscalls.has_capability(syscalls.CAP_SYS_ADMIN):
         return ""
     try:
         namespaces.try_user_namespace()

@@ -69,7 +69,7 @@ class BoxWalls:
         if self._groups is None:
             return None
         size = (spec.memory_mb + spec.disk_mb + SHM_MB) * _MB
-        return self._groups.make(f"{tag:x}", size, MAX_PROCESSES, spec.cpu)
+        return self._groups.make(f"{tag:x}", size, MAX_PROCESSES, spec.cpu, _used(spec))
 
     def remove_group(self, group: Group) -> None:
         """Of an instance that is gone. One that is busy still is removed later."""
@@ -134,5 +134,10 @@ class BoxWalls:
 
 
 def _used(spec: FunctionSpec) -> list[str]:
-    asked = {"memory": True, "pids": True, "cpu": spec.cpu, "freezer": spec.is_frozen_when_idle}
+    asked = {
+        "memory": True,
+        "pids": True,
+        "cpu": spec.cpu > 0,
+        "freezer": spec.is_frozen_when_idle,
+    }
     return [feature for feature, is_asked in asked.items() if is_asked]

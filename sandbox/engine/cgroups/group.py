@@ -24,6 +24,7 @@ _ANONYMOUS = {1: b"\ntotal_rss ", 2: b"anon "}  # of memory.stat; in v2 it is th
 _OOM_KILLS = {1: "memory.oom_control", 2: "memory.events"}
 _FREEZER = {1: ("freezer.state", "FROZEN", "THAWED"), 2: ("cgroup.freeze", "1", "0")}
 _STAT_BYTES = 4096
+_ENTRY = {1: "tasks", 2: "cgroup.procs"}
 
 
 class Group:
@@ -49,8 +50,13 @@ class Group:
         except BaseException:
             self.remove()
             raise
-        self.entries = [f"{directory}/cgroup.procs" for directory in self._left]
-        """The worker attaches itself by writing "0" into each of these."""
+        versions = dict(places.values())
+        self.entries = [f"{directory}/{_ENTRY[versions[directory]]}" for directory in self._left]
+        """The worker attaches itself by writing "0" into each of these, while it is alone.
+
+        A thread that attaches itself takes no lock of the whole machine; for a process the kernel
+        takes one, and waits for all CPUs now and then. v2 has no such file for a process.
+        """
 
     def memory(self, threshold_bytes: int = 0) -> int:
         """Bytes of anonymous memory of all processes, without page cache and tmpfs.

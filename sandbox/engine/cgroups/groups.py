@@ -39,19 +39,33 @@ class Groups:
         self.held = frozenset(self._places.keys() & set(FEATURES))
         self.places = list(dict.fromkeys(directory for directory, _ in self._places.values()))
 
-    def make(self, name: str, memory_bytes: int, pids: int, cpu: float) -> Group | None:
+    def make(
+        self,
+        name: str,
+        memory_bytes: int,
+        pids: int,
+        cpu: float,
+        features: Iterable[str] = FEATURES,
+    ) -> Group | None:
         """A group with these limits, 0 for none; None when nothing is held.
 
-        Raises OSError when one cannot be set, and leaves nothing behind then.
+        It has those of `features` that are held, and no others: attaching to a v2 group can take
+        the kernel ten milliseconds, which is too much for a way to kill alone. Raises OSError
+        when one cannot be set, and leaves nothing behind then.
         """
         if not name or {"/", "\0", "\n"} & set(name) or f"-{name}" == unified.LEAF:
             raise ValueError(f"no name for a group: {name!r}")
-        if not self.held:
+        wanted = self.held.intersection(features)
+        if not wanted:
             return None
         places = {
             feature: (f"{directory}/{self._prefix}{name}", version)
             for feature, (directory, version) in self._places.items()
+            if feature in wanted
         }
+        if any(version == 2 for _, version in places.values()):
+            directory, version = self._places[UNIFIED]
+            places[UNIFIED] = (f"{directory}/{self._prefix}{name}", version)
         return Group(places, memory_bytes, pids, cpu)
 
     def close(self) -> bool:
