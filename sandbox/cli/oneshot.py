@@ -13,6 +13,7 @@ from sandbox.cli.answers import AnswerStream
 from sandbox.cli.log_output import make_sinks, tell_events, tell_lost_log
 from sandbox.cli.options import RunOptions
 from sandbox.cli.stopping import stop_signals
+from sandbox.cli.walls_output import watch_walls
 from sandbox.core.effects import Request
 from sandbox.core.outcome import Cause, Outcome
 from sandbox.core.spec import BoxSettings, FunctionSpec
@@ -39,8 +40,7 @@ def run_events(
         return talk.cannot_start(exc)
     if options.verbosity:
         tell_events(box)
-    if options.log_format == "console" and not options.is_quiet:
-        talk.say(talk.ISOLATION)
+    watch_walls(box, settings, options.is_quiet or options.log_format != "console")
     return _OneShot(loop, box, spec.name, options).run()
 
 

@@ -1,8 +1,11 @@
 """`fcbox run` without events: serve the functions on loopback until a signal.
 
-    bind -> open the box -> show the addresses -> import the HTTP side -> serve
+    bind -> open the box -> show the addresses -> import the HTTP side -> serve -> show the walls
                                    |
             connections are taken from here on, and wait for the import
+
+What stands around the functions is known when a first instance, which runs nothing, has raised it.
+A level that does not hold on this machine ends the run, with exit code 125.
 
 The first SIGINT, SIGTERM or SIGHUP stops in good order: no new connections, running requests
 finish, requests that wait for an instance are told that they did not run, PreStop runs. A
@@ -23,6 +26,7 @@ from sandbox.cli.log_output import make_sinks, tell_events, tell_lost_log
 from sandbox.cli.options import RunOptions
 from sandbox.cli.progress import progress_lines
 from sandbox.cli.stopping import stop_signals
+from sandbox.cli.walls_output import watch_walls
 from sandbox.core.spec import BoxSettings, FunctionSpec
 from sandbox.engine.box import Box
 from sandbox.engine.launch import Launch
@@ -34,6 +38,8 @@ __all__ = ["serve"]
 _LAST_ANSWERS_S, _LAST_ANSWERS_HARD_S = 5.0, 0.2
 """How long clients have to read their answers when all functions have ended; after a second
 signal."""
+_WALLS_S = 5.0
+"""How long the addresses wait for the line about isolation."""
 
 
 def serve(
@@ -74,6 +80,7 @@ class _Serving:
         self._stopping = asyncio.Event()
         self._drained = asyncio.Event()
         self._hurried = asyncio.Event()
+        self._told = asyncio.Event()
 
     async def run(self) -> int:
         self._loop = asyncio.get_running_loop()
@@ -90,10 +97,14 @@ class _Serving:
             self._box.drain(self._drained.set)
             await self._drained.wait()
             return talk.cannot_start(exc)
-        self._box.supervisor.start()
         self._introduce()
+        self._walls = watch_walls(self._box, self._settings, self._options.is_quiet)
+        self._walls.on_told = self._on_told
+        self._box.supervisor.start()
         await self._serve()
         tell_lost_log(self._box)
+        if self._walls.is_refused and not self._signals:
+            return exits.NOT_CREATED
         return exits.SIGNALLED + self._signals[0]
 
     def _open_box(self) -> Box:
@@ -130,8 +141,6 @@ class _Serving:
         for spec in self._specs:
             url = f"http://{HOST}:{port}/2023-03-30/functions/{spec.name}/invocations"
             self._say(f"{spec.name:{width}}  {url}", is_needed=True)
-        self._say(talk.ISOLATION)
-        self._say("press Ctrl-C to stop")
 
     async def _serve(self) -> None:
         from sandbox.http.app import make_app  # imported while early connections wait
@@ -139,11 +148,30 @@ class _Serving:
         app = make_app(self._box.supervisor)
         serving = asyncio.create_task(serve_http(self._listener, app, self._stopping))
         stopped = asyncio.create_task(self._drained.wait())
+        await self._tell_walls(stopped)
         await asyncio.wait((serving, stopped), return_when=asyncio.FIRST_COMPLETED)
         if not self._stopping.is_set():  # the server ended by itself: a bug, but clean up first
             self._stop()
         await stopped
         await self._finish(serving)
+
+    async def _tell_walls(self, stopped: asyncio.Task[bool]) -> None:
+        """The last lines of the introduction: the first report is waited for, but not for ever."""
+        told = asyncio.create_task(self._told.wait())
+        if not self._walls.has_told:
+            both = (told, stopped)
+            await asyncio.wait(both, timeout=_WALLS_S, return_when=asyncio.FIRST_COMPLETED)
+        told.cancel()
+        if self._stopping.is_set():
+            return
+        if not self._walls.has_told:
+            self._walls.tell_nothing_known()
+        self._say("press Ctrl-C to stop")
+
+    def _on_told(self) -> None:
+        self._told.set()
+        if self._walls.is_refused and not self._stopping.is_set():
+            self._stop()
 
     async def _finish(self, serving: asyncio.Task[None]) -> None:
         """All functions have ended: lets clients read their answers, but not for ever."""

@@ -9,7 +9,6 @@ from sandbox.config.messages.diagnostics import harmless
 from sandbox.config.result import ConfigMissing
 
 __all__ = [
-    "ISOLATION",
     "PROGRESS_S",
     "cannot_start",
     "config_missing",
@@ -21,9 +20,6 @@ __all__ = [
     "write",
 ]
 
-ISOLATION = (
-    "isolation: none (own session and clean environment only: a function can do what you can do)"
-)
 PROGRESS_S = 1.0
 """How often a command that waits says so. Here, because a short run never imports `progress`."""
 

@@ -75,7 +75,7 @@ def gated(folder: Path) -> Path:
 
 
 def test_it_says_where_the_functions_are_and_how_to_stop(tmp_path: Path) -> None:
-    with serving(tmp_path, gated(tmp_path)) as served:
+    with serving(tmp_path, gated(tmp_path), "--isolation", "none") as served:
         port = served.port
 
         assert served.talk() == (
