@@ -75,6 +75,11 @@ class Supervisor:
         """What is in force around the instances; None until the first one has reported."""
         return self.host.walls.told
 
+    @property
+    def is_trying(self) -> bool:
+        """A trial of `start` is not over yet."""
+        return not all(trial.is_over for trial in self._trials)
+
     def start(self) -> None:
         """Starts minimum instances, and spares, and finds out what functions must do without."""
         self._begin_trials()
@@ -185,7 +190,7 @@ class Supervisor:
 
     def _check_end(self) -> None:
         is_busy = any(pool.shells for pool in self.pools.values())
-        if is_busy or not all(trial.is_over for trial in self._trials):
+        if is_busy or self.is_trying:
             return
         self.host.close()
         if self.host.is_clean and self._done:

@@ -1,0 +1,36 @@
+"""What this machine can hold of an isolation level: found out by doing it.
+
+A box without a function of anybody's: one throw-away worker raises the walls on an empty code
+directory, asks for all that a function can ask for, reports, and is killed.
+"""
+
+import tempfile
+from collections.abc import Mapping
+
+from sandbox.core.spec import BoxSettings, FunctionSpec
+from sandbox.core.walls import Walls
+from sandbox.engine.box import Box
+from sandbox.engine.loop import PollLoop
+
+__all__ = ["examine"]
+
+
+def examine(python: str, level: str, environ: Mapping[str, str]) -> Walls | None:
+    """The walls that an instance of this interpreter gets; None when no worker could be started.
+
+    Raises OSError like `Box`.
+    """
+    with tempfile.TemporaryDirectory(prefix="fcbox-doctor-") as directory:
+        spec = FunctionSpec(
+            "doctor", "index.handler", directory, python, cpu=1.0, network="off",
+            is_frozen_when_idle=True,
+        )  # fmt: skip
+        settings = BoxSettings(isolation=level, allows_degraded=True)
+        loop = PollLoop()
+        box = Box(loop, [spec], settings, [], environ)
+        ended: list[bool] = []
+        box.supervisor.start()
+        loop.run_until(lambda: not box.supervisor.is_trying)
+        box.drain(lambda: ended.append(True))
+        loop.run_until(lambda: bool(ended))
+        return box.supervisor.walls
