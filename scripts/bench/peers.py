@@ -7,12 +7,13 @@ A peer that cannot be installed is left out, and its lines say so.
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-__all__ = ["PEERS", "Peers", "install"]
+__all__ = ["PEERS", "Peers", "find_bubblewrap", "install"]
 
 PEERS = ("pebble", "python-lambda-local", "functions-framework", "gunicorn")
 _NEEDS = {"python-lambda-local": ["setuptools<81"]}
@@ -71,6 +72,18 @@ def install(environ: Mapping[str, str], say: Callable[[str], None]) -> Peers:
         if name not in versions:
             say(f"{name} could not be installed: its lines are left out")
     return Peers(home, versions, "could not be installed")
+
+
+def find_bubblewrap(environ: Mapping[str, str]) -> str | None:
+    """The path of bwrap, which is no Python package: where it is missing, root gets Debian's."""
+    found = shutil.which("bwrap", path=environ.get("PATH"))
+    if found or os.getuid() != 0 or not shutil.which("apt-get"):
+        return found
+    argv = ["apt-get", "install", "--yes", "--no-install-recommends", "bubblewrap"]
+    if _run(argv):
+        _run(["apt-get", "update"])
+        _run(argv)
+    return shutil.which("bwrap", path=environ.get("PATH"))
 
 
 def _install(python: Path, names: list[str]) -> None:

@@ -8,10 +8,10 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
-from bench.peers import Peers
-from bench.report import Check, Line, Round, Row
+from bench import walls
+from bench.plan import Entry, Plan, Subject, ratio
+from bench.report import Check, Line, Row
 
 __all__ = ["Entry", "Plan", "Subject", "command_of_fcbox", "environment", "rows"]
 
@@ -20,38 +20,6 @@ LOOPS = ("asyncio", "uvloop")
 WORKERS = (1, 2, 8)
 _HELLO = str(ROOT / "configs" / "hello" / "s.yaml")
 _FUNCTIONS = ROOT / "scripts" / "bench" / "functions"
-
-
-class Plan(NamedTuple):
-    """How much is measured. `peers` is None when they are left out."""
-
-    is_quick: bool
-    rounds: int
-    peers: Peers | None
-    fcbox: list[str]
-    scratch: str
-
-    def size(self, full: int, quick: int) -> int:
-        """Samples of one round."""
-        return quick if self.is_quick else full
-
-
-class Subject(NamedTuple):
-    """One process that measures; `absent` is why it is not run."""
-
-    module: str
-    name: str
-    parameters: dict[str, object]
-    series: tuple[str, ...]
-    python: str = sys.executable
-    absent: str = ""
-
-
-class Entry(NamedTuple):
-    """A row and who is measured for it."""
-
-    row: Row
-    subjects: tuple[Subject, ...]
 
 
 def command_of_fcbox(scratch: str) -> list[str]:
@@ -71,13 +39,9 @@ def rows(plan: Plan) -> list[Entry]:
     """All of them, in the order of the contract."""
     makers: list[Callable[[Plan], Entry]] = [
         _warm, _throughput, _cold, _spare, _command, _config, _payload, _crash, _timeout, _logs,
-        _memory,
+        _memory, walls.entry,
     ]  # fmt: skip
     return [maker(plan) for maker in makers]
-
-
-def _ratio(over: str, under: str) -> Callable[[Round], float]:
-    return lambda round: round.p50(over) / round.p50(under)
 
 
 def _peer(plan: Plan, package: str) -> tuple[str, str]:
@@ -129,7 +93,7 @@ def _warm(plan: Plan) -> Entry:
     for loop in LOOPS:
         ours = f"fcbox {loop}"
         checks += [
-            Check(f"warm.pipe.{loop}", f"p50 / pipe round trip, {loop}", _ratio(ours, "pipe"),
+            Check(f"warm.pipe.{loop}", f"p50 / pipe round trip, {loop}", ratio(ours, "pipe"),
                   5, aim=3),
             Check(f"warm.pools.{loop}", f"p50 / best of the pools, {loop}",
                   lambda round, ours=ours: round.p50(ours) / round.best(pools), 0.3),
@@ -165,7 +129,7 @@ def _throughput(plan: Plan) -> Entry:
             lines.append(Line(ours, f"fcbox, {loop}, {workers} instances", "/s", False))
             checks.append(
                 Check(f"throughput.{workers}.{loop}", f"{workers} workers / Pool, {loop}",
-                      _ratio(ours, pool), 1 if workers == 1 else 1.5, is_floor=True)
+                      ratio(ours, pool), 1 if workers == 1 else 1.5, is_floor=True)
             )  # fmt: skip
         subjects.append(Subject("plain", "pool_throughput", parameters, (pool, imap)))
         lines.append(Line(pool, f"multiprocessing.Pool({workers}), apply_async", "/s", False))
@@ -198,7 +162,7 @@ def _cold(plan: Plan) -> Entry:
         Check("cold.clone", "READY / (first byte + import)",
               lambda round: round.p50("ready") / (round.p50("first byte") + round.p50("import")),
               1.5),
-        Check("cold.python", "READY / python3 -c pass", _ratio("ready", "python"), 0.25),
+        Check("cold.python", "READY / python3 -c pass", ratio("ready", "python"), 0.25),
     )  # fmt: skip
     return Entry(Row("cold", "cold: a new instance", lines, checks), subjects)
 
@@ -214,7 +178,7 @@ def _spare(plan: Plan) -> Entry:
             Line(warm, f"a later answer, {loop}", "us"),
         ]
         text = f"first answer / a later one, {loop}"
-        checks.append(Check(f"spare.{loop}", text, _ratio(first, warm), 3))
+        checks.append(Check(f"spare.{loop}", text, ratio(first, warm), 3))
     title = "spare: the first answer of an instance that was forked ahead"
     return Entry(Row("spare", title, tuple(lines), tuple(checks)), tuple(subjects))
 
@@ -248,10 +212,10 @@ def _command(plan: Plan) -> Entry:
         Line("python", "python3 -c pass", "ms"),
     )
     checks = (
-        Check("command.lambda", "fcbox run / python-lambda-local", _ratio("run", "lambda"), 0.5),
-        Check("command.python", "fcbox run / python3 -c pass", _ratio("run", "python"), 5, aim=2.5),
+        Check("command.lambda", "fcbox run / python-lambda-local", ratio("run", "lambda"), 0.5),
+        Check("command.python", "fcbox run / python3 -c pass", ratio("run", "python"), 5, aim=2.5),
         Check("command.version", "fcbox --version / python3 -c pass",
-              _ratio("version", "python"), 2),
+              ratio("version", "python"), 2),
     )  # fmt: skip
     title = "command: from the shell's view, start to exit"
     return Entry(Row("command", title, lines, checks), subjects)
@@ -286,7 +250,7 @@ def _payload(plan: Plan) -> Entry:
             lines.append(Line(series, f"fcbox, {loop}, {mb} MB", "ms", mb == 1))
         checks += [
             Check(f"payload.socketpair.{loop}", f"1 MB / socket pair, {loop}",
-                  _ratio(small, "socketpair 1 MB"), 2.5),
+                  ratio(small, "socketpair 1 MB"), 2.5),
             Check(f"payload.large.{loop}", f"time per MB at 32 MB / at 1 MB, {loop}",
                   lambda round, small=small, large=large:
                   round.p50(large) / 32 / round.p50(small), 1.5),
@@ -314,9 +278,9 @@ def _crash(plan: Plan) -> Entry:
         Line("executor answered", "ProcessPoolExecutor, the same, rebuilt", "ms"),
     )
     checks = (
-        Check("crash.told", "told / ProcessPoolExecutor", _ratio("fcbox told", "executor told"), 1),
+        Check("crash.told", "told / ProcessPoolExecutor", ratio("fcbox told", "executor told"), 1),
         Check("crash.answered", "next answer / ProcessPoolExecutor",
-              _ratio("fcbox answered", "executor answered"), 1),
+              ratio("fcbox answered", "executor answered"), 1),
     )  # fmt: skip
     title = "crash: the worker is killed in the middle of a call"
     return Entry(Row("crash", title, lines, checks), subjects)
@@ -359,7 +323,7 @@ def _logs(plan: Plan) -> Entry:
     )
     whole = {"is_floor": True, "unit": ""}
     checks = (
-        Check("logs.loop", "MB/s / the loop's, sink fc", _ratio("fcbox fc", "loop"), 2.5, True),
+        Check("logs.loop", "MB/s / the loop's, sink fc", ratio("fcbox fc", "loop"), 2.5, True),
         Check("logs.kept", "share of bytes kept, sink fc",
               lambda round: round.p50("fc bytes kept"), 1, **whole),
         Check("logs.tagged", "share of bytes tagged, sink json",
@@ -404,5 +368,7 @@ def _memory(plan: Plan) -> Entry:
 def environment(scratch: str) -> dict[str, str]:
     """What subjects run in: this checkout on the path, box records apart from the user's own."""
     path = os.pathsep.join((str(ROOT / "scripts"), str(ROOT)))
+    temp = os.path.join(scratch, "tmp")
+    os.makedirs(temp, exist_ok=True)
     state = os.path.join(scratch, "state")
-    return {**os.environ, "PYTHONPATH": path, "FCBOX_STATE_DIR": state}
+    return {**os.environ, "PYTHONPATH": path, "FCBOX_STATE_DIR": state, "TMPDIR": temp}

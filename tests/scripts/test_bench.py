@@ -1,6 +1,7 @@
 """scripts/bench.py: the quick run covers the contract; medians, ratios and verdicts are right."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -24,12 +25,17 @@ CHECKS = {
     "timeout": {"timeout.told", "timeout.dead"},
     "logs": {"logs.loop", "logs.kept", "logs.tagged", "logs.slow_kept", "logs.bounded"},
     "memory": {"memory.idle", "memory.small", "memory.thousand", "memory.thousand_s"},
+    "walls": {"walls.process", "walls.strict", "walls.bwrap", "walls.warm.process",
+              "walls.warm.strict"}
+             | {f"walls.tree.{level}" for level in ("none", "process", "strict")}
+             | {f"walls.left.{kind}" for kind in ("mounts", "cgroups", "processes", "files")},
 }  # fmt: skip
 EXACT = {"logs.kept", "logs.tagged", "logs.slow_kept"} | {
-    "payload.limit.answer", "payload.limit.event"
+    "payload.limit.answer", "payload.limit.event", "walls.left.mounts", "walls.left.cgroups",
+    "walls.left.processes", "walls.left.files",
 }  # fmt: skip
 """What no noise of the machine excuses."""
-LEFT_OUT = {"command.lambda", "memory.thousand", "memory.thousand_s"}
+LEFT_OUT = {"command.lambda", "memory.thousand", "memory.thousand_s", "walls.bwrap"}
 
 
 @pytest.fixture
@@ -75,6 +81,33 @@ def test_named_rows_only() -> None:
     assert "told / ProcessPoolExecutor" in done.stdout
     assert "warm: " not in done.stdout
     assert "its figures prove nothing" in done.stdout
+
+
+def test_leftovers_are_seen(tmp_path: Path) -> None:
+    """What a box leaves is counted: here a file of its function in the temp directory."""
+    temp, state = tmp_path / "tmp", tmp_path / "state"
+    temp.mkdir()
+    path = os.pathsep.join((str(SCRIPTS), str(SCRIPTS.parent)))
+    environ = {"FCBOX_STATE_DIR": str(state), "TMPDIR": str(temp), "PYTHONPATH": path}
+    code = (
+        "import sys; from bench.subjects import walls; made = walls.function\n"
+        "walls.function = lambda handler, **changes: made(\n"
+        f"    'leaves.handler', code_dir={str(tmp_path)!r}, **changes)\n"
+        'sys.argv[1:] = [\'leftovers\', \'{"isolation": "none", "count": 2}\']\n'
+        "walls.main(walls.SUBJECTS)"
+    )
+    (tmp_path / "leaves.py").write_text(
+        f"def handler(event, context):\n    open({str(temp / 'left')!r}, 'w').close()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], env={**os.environ, **environ},
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == {
+        "left mounts": [0], "left cgroups": [0], "left processes": [0], "left files": [1]
+    }  # fmt: skip
 
 
 def test_unknown_row_is_refused() -> None:

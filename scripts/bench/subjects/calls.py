@@ -4,23 +4,33 @@ import asyncio
 import os
 import time
 
-from bench.subjects.common import EVENT, Series, function, main, run_async, wait_until
+from bench.subjects.common import (
+    EVENT,
+    Series,
+    function,
+    main,
+    run_async,
+    settings,
+    wait_until,
+)
 from sandbox import AsyncSandbox, InvokeResult
 
 _WARM_UP_CALLS = 100
 _LIMIT_MB = 32
 
 
-def warm(loop: str, calls: int, handler: str = "echo.handler", series: str = "") -> Series:
+def warm(
+    loop: str, calls: int, handler: str = "echo.handler", series: str = "", isolation: str = ""
+) -> Series:
     """One at a time; the log is attributed and written (to /dev/null), the timeout armed."""
     name = series or f"fcbox {loop}"
-    return run_async(_warm(name, handler, calls), loop)
+    return run_async(_warm(name, handler, calls, isolation), loop)
 
 
-async def _warm(series: str, handler: str, calls: int) -> Series:
+async def _warm(series: str, handler: str, calls: int, isolation: str) -> Series:
     null = os.open(os.devnull, os.O_WRONLY)
-    spec = function(handler)
-    async with AsyncSandbox([spec], log_format="fc", log_fd=null) as box:
+    specs, chosen = [function(handler)], settings(isolation)
+    async with AsyncSandbox(specs, chosen, log_format="fc", log_fd=null) as box:
         return {series: await _time_calls(box, EVENT, calls)}
 
 

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from sandbox import AsyncSandbox, FunctionSpec
+    from sandbox import AsyncSandbox, BoxSettings, FunctionSpec
 
 __all__ = [
-    "EVENT", "FUNCTIONS", "Series", "function", "main", "peak_mb", "run_async", "status_mb",
-    "time_calls", "wait_until",
+    "EVENT", "FUNCTIONS", "Series", "descendants", "function", "main", "peak_mb", "run_async",
+    "settings", "status_mb", "time_calls", "wait_descendants", "wait_until",
 ]  # fmt: skip
 
 EVENT = b"e" * 100
@@ -51,6 +51,13 @@ def function(handler: str, **changes: Any) -> "FunctionSpec":
     return spec._replace(**changes)
 
 
+def settings(isolation: str = "", **changes: Any) -> "BoxSettings":
+    """A box's, of the level that users get unless one is named."""
+    from sandbox import BoxSettings
+
+    return BoxSettings(**changes, **({"isolation": isolation} if isolation else {}))
+
+
 def run_async(coroutine: Coroutine[Any, Any, Series], loop: str = "asyncio") -> Series:
     """In asyncio's own loop, or in uvloop's."""
     if loop == "uvloop":
@@ -67,6 +74,30 @@ async def wait_until(box: "AsyncSandbox", count: int, state: str = "IDLE") -> No
         if len(states) == count and set(states) <= {state}:
             return
         await asyncio.sleep(_POLL_S)
+
+
+def descendants(pid: int) -> list[int]:
+    """The processes below it; seen from outside, whatever root or namespace they are in."""
+    found = [int(name) for path in _children_files(pid) for name in _read(path).split()]
+    return found + [below for child in found for below in descendants(child)]
+
+
+def _children_files(pid: int) -> list[Path]:
+    return list(Path(f"/proc/{pid}/task").glob("*/children"))
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text()
+    except OSError:  # it has ended
+        return ""
+
+
+async def wait_descendants(pid: int, count: int) -> list[int]:
+    """Until a process has so many below it."""
+    while len(found := descendants(pid)) < count:
+        await asyncio.sleep(_POLL_S)
+    return found
 
 
 def peak_mb() -> float:

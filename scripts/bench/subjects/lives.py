@@ -2,12 +2,19 @@
 
 import asyncio
 import os
-import tempfile
 import time
-from pathlib import Path
 
-from bench.subjects.common import EVENT, Series, function, main, run_async, wait_until
-from sandbox import AsyncSandbox, BoxSettings, Callback, Cause, LifecycleEvent
+from bench.subjects.common import (
+    EVENT,
+    Series,
+    function,
+    main,
+    run_async,
+    settings,
+    wait_descendants,
+    wait_until,
+)
+from sandbox import AsyncSandbox, Callback, Cause, LifecycleEvent
 
 _SETTLE_S = 0.02
 _SPARES_S = 0.3
@@ -16,12 +23,12 @@ _READY = "fc:Instance:CreateSuccess"
 _LATE_S = 10.0
 
 
-def cold(count: int) -> Series:
+def cold(count: int, isolation: str = "") -> Series:
     """From the invocation that finds no instance to READY (Initializer run), and to its answer."""
-    return run_async(_cold(count))
+    return run_async(_cold(count, isolation))
 
 
-async def _cold(count: int) -> Series:
+async def _cold(count: int, isolation: str) -> Series:
     ready, answered, stamps = [], [], []
 
     def listen(event: LifecycleEvent) -> None:
@@ -29,7 +36,7 @@ async def _cold(count: int) -> Series:
             stamps.append(time.perf_counter())
 
     spec = function("echo.handler", initializer=Callback("echo.initialize"))
-    async with AsyncSandbox([spec]) as box:
+    async with AsyncSandbox([spec], settings(isolation)) as box:
         await box.invoke("f", EVENT)  # the zygote is there now
         box.supervisor.listen(listen)
         for _ in range(count):
@@ -39,7 +46,8 @@ async def _cold(count: int) -> Series:
             answered.append(time.perf_counter() - began_s)
             ready.append(stamps.pop() - began_s)
             assert result.is_cold_start, result
-    return {"ready": ready, "cold answer": answered}
+    level = f" {isolation}" if isolation else ""
+    return {f"ready{level}": ready, f"cold answer{level}": answered}
 
 
 async def _empty(box: AsyncSandbox) -> None:
@@ -55,7 +63,7 @@ def spare(loop: str, count: int) -> Series:
 
 async def _spare(loop: str, count: int) -> Series:
     first, then = [], []
-    async with AsyncSandbox([function("echo.handler")], BoxSettings(spares=2)) as box:
+    async with AsyncSandbox([function("echo.handler")], settings(spares=2)) as box:
         await asyncio.sleep(_SPARES_S)
         for _ in range(count):
             await _empty(box)
@@ -98,17 +106,16 @@ def timeout(count: int, timeout_s: float = 0.1) -> Series:
 
 async def _timeout(count: int, timeout_s: float) -> Series:
     told, dead = [], []
-    with tempfile.TemporaryDirectory(prefix="fcbox-bench-") as folder:
-        async with AsyncSandbox([function("hang.handler", timeout_s=timeout_s)]) as box:
-            for number in range(count):
-                told_s, dead_s = await _time_out(box, Path(folder, str(number)), timeout_s)
-                told.append(told_s)
-                dead.append(dead_s)
-                await asyncio.sleep(_SETTLE_S)
+    async with AsyncSandbox([function("hang.handler", timeout_s=timeout_s)]) as box:
+        for _ in range(count):
+            told_s, dead_s = await _time_out(box, timeout_s)
+            told.append(told_s)
+            dead.append(dead_s)
+            await asyncio.sleep(_SETTLE_S)
     return {"told late": told, "dead late": dead}
 
 
-async def _time_out(box: AsyncSandbox, path: Path, timeout_s: float) -> tuple[float, float]:
+async def _time_out(box: AsyncSandbox, timeout_s: float) -> tuple[float, float]:
     loop = asyncio.get_running_loop()
     stamps: list[float] = []
 
@@ -117,10 +124,10 @@ async def _time_out(box: AsyncSandbox, path: Path, timeout_s: float) -> tuple[fl
             stamps.append(time.perf_counter())
 
     box.supervisor.host.listeners.append(listen)
-    reply = asyncio.ensure_future(box.invoke("f", str(path).encode()))
-    while not path.exists():
-        await asyncio.sleep(0.005)
-    pids = [box.instances()[0].pid, int(path.read_text())]
+    reply = asyncio.ensure_future(box.invoke("f"))
+    await wait_until(box, 1, "INVOKING")
+    worker = box.instances()[0].pid
+    pids = [worker, *await wait_descendants(worker, 1)]
     deaths = asyncio.gather(*(_wait_death(loop, pid) for pid in pids))
     result = await reply
     told_s = time.perf_counter()
