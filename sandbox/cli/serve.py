@@ -100,7 +100,7 @@ class _Serving:
         self._introduce()
         self._walls = watch_walls(self._box, self._settings, self._options.is_quiet)
         self._walls.on_told = self._on_told
-        self._box.supervisor.start()
+        self._box.supervisor.start(tries_walls=True)
         await self._serve()
         tell_lost_log(self._box)
         if self._walls.is_refused and not self._signals:

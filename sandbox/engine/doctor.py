@@ -18,7 +18,7 @@ __all__ = ["examine"]
 def examine(python: str, level: str, environ: Mapping[str, str]) -> Walls | None:
     """The walls that an instance of this interpreter gets; None when no worker could be started.
 
-    Raises OSError like `Box`.
+    A cpu quota is tried, but no promise here: few functions ask for one. Raises OSError like `Box`.
     """
     with tempfile.TemporaryDirectory(prefix="fcbox-doctor-") as directory:
         spec = FunctionSpec(
@@ -29,8 +29,10 @@ def examine(python: str, level: str, environ: Mapping[str, str]) -> Walls | None
         loop = PollLoop()
         box = Box(loop, [spec], settings, [], environ)
         ended: list[bool] = []
-        box.supervisor.start()
+        box.supervisor.start(tries_walls=True)
         loop.run_until(lambda: not box.supervisor.is_trying)
         box.drain(lambda: ended.append(True))
         loop.run_until(lambda: bool(ended))
-        return box.supervisor.walls
+        loop.close()
+    walls = box.supervisor.walls
+    return walls and walls._replace(conditions=walls.conditions - {"cpu"})

@@ -80,9 +80,13 @@ class Supervisor:
         """A trial of `start` is not over yet."""
         return not all(trial.is_over for trial in self._trials)
 
-    def start(self) -> None:
-        """Starts minimum instances, and spares, and finds out what functions must do without."""
-        self._begin_trials()
+    def start(self, tries_walls: bool = False) -> None:
+        """Starts minimum instances, and spares, and finds out what functions must do without.
+
+        With `tries_walls` the walls are known, or refused, before the first request comes; else the
+        first instance tells.
+        """
+        self._begin_trials(tries_walls)
         for pool in self.pools.values():
             pool.ensure_minimum()
         if self.host.settings.spares:
@@ -179,9 +183,10 @@ class Supervisor:
             pool.counts["errors"] += 1
         reply(request, outcome)
 
-    def _begin_trials(self) -> None:
+    def _begin_trials(self, tries_walls: bool) -> None:
+        tries_walls = tries_walls and self.host.settings.isolation != "none"
         specs = [pool.spec for pool in self.pools.values()]
-        if self.host.settings.isolation == "none":
+        if not tries_walls:
             specs = [spec for spec in specs if spec.layers or spec.mounts]
         if specs:
             from sandbox.engine.trials import Trial  # few functions need it
