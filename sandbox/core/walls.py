@@ -223,6 +223,23 @@ _ALWAYS = (
 _STRICT = ("pid_namespace", "ipc_namespace", "uts_namespace", "cgroup_namespace")
 
 
+_IN_LINE = {
+    "root": "own root",
+    "own_uid": "own uid",
+    "landlock": "Landlock",
+    "seccomp": "system call filter",
+    "capabilities": "no capabilities",
+    "memory_cgroup": "memory by cgroup",
+    "pids_cgroup": "processes by cgroup",
+    "cpu_quota": "cpu quota",
+    "freezer": "freezer",
+}
+"""What the line at the start names: what differs from machine to machine. `fcbox doctor` has all."""
+_NAMESPACES_IN_LINE = (
+    "pid_namespace", "net_namespace", "ipc_namespace", "uts_namespace", "cgroup_namespace",
+)  # fmt: skip
+
+
 def wanted(level: str, is_root: bool, network: str) -> tuple[str, ...]:
     """The mechanisms that a guest is to raise, in the words of MECHANISMS."""
     if level == "none":
@@ -259,9 +276,12 @@ def summary(walls: Walls) -> str:
             "isolation: none (own session and clean environment only: a function can do what "
             "you can do)"
         )
-    titles = [m.title for key, m in MECHANISMS.items() if key in walls.held]
+    names = [title for key, title in _IN_LINE.items() if key in walls.held]
+    kinds = [key.removesuffix("_namespace") for key in _NAMESPACES_IN_LINE if key in walls.held]
+    if kinds:
+        names.append(f"own {', '.join(kinds)} namespaces")
     degraded = "" if all(verdict.is_kept for verdict in verdicts(walls)) else ", degraded"
-    return f"isolation: {walls.level}{degraded} ({', '.join(titles)})"
+    return f"isolation: {walls.level}{degraded} ({', '.join(names)})"
 
 
 def warnings(walls: Walls) -> list[str]:
