@@ -23,7 +23,6 @@ __all__ = [
     "refusal",
     "summary",
     "verdicts",
-    "wanted",
     "warnings",
 ]
 
@@ -216,13 +215,6 @@ PROMISES = (
     ),
 )
 
-_ALWAYS = (
-    "root", "landlock", "landlock_scopes", "seccomp", "capabilities", "no_new_privs",
-    "non_dumpable", "rlimits",
-)  # fmt: skip
-_STRICT = ("pid_namespace", "ipc_namespace", "uts_namespace", "cgroup_namespace")
-
-
 _IN_LINE = {
     "root": "own root",
     "own_uid": "own uid",
@@ -234,22 +226,10 @@ _IN_LINE = {
     "cpu_quota": "cpu quota",
     "freezer": "freezer",
 }
-"""What the line at the start names: what differs from machine to machine. `fcbox doctor` has all."""
+"""What the line at the start names: what differs between machines. `fcbox doctor` has all."""
 _NAMESPACES_IN_LINE = (
     "pid_namespace", "net_namespace", "ipc_namespace", "uts_namespace", "cgroup_namespace",
 )  # fmt: skip
-
-
-def wanted(level: str, is_root: bool, network: str) -> tuple[str, ...]:
-    """The mechanisms that a guest is to raise, in the words of MECHANISMS."""
-    if level == "none":
-        return ()
-    names = [*_ALWAYS, "own_uid" if is_root else "user_namespace"]
-    if level == "strict":
-        names += _STRICT
-        if network == "off":
-            names.append("net_namespace")
-    return tuple(names)
 
 
 def network_of(network: str, level: str) -> str:
