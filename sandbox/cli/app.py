@@ -57,6 +57,13 @@ class IsolationLevel(StrEnum):
     strict = "strict"
 
 
+class ExaminedLevel(StrEnum):
+    """The levels that promise something."""
+
+    process = "process"
+    strict = "strict"
+
+
 class FindingsFormat(StrEnum):
     """How `fcbox validate` prints findings."""
 
@@ -229,6 +236,20 @@ def ps(
     from sandbox.cli.ps import ps as list_instances
 
     raise typer.Exit(list_instances(os.environ, is_json))
+
+
+@app.command()
+def doctor(
+    is_json: Annotated[bool, typer.Option("--json", help="JSON instead of text.")] = False,
+    isolation: Annotated[
+        ExaminedLevel, typer.Option("--isolation", help="The level whose promises are looked at.")
+    ] = ExaminedLevel.process,
+    python: Python = None,
+) -> None:
+    """Show which promises of an isolation level this machine keeps, and how to mend the others."""
+    from sandbox.cli.doctor import doctor as examine
+
+    raise typer.Exit(examine(isolation.value, python, is_json))
 
 
 @app.command()
