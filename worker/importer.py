@@ -21,6 +21,9 @@ No file has the new name, so whoever looks for source lines must be told where t
   a line is wanted. It must not look at the disk: the host may have a `/code` of its own.
 - inspect finds the module of a frame by comparing file names; once the function has imported it,
   it is told them.
+
+Two things only a root of its own can give: the path of a code object can not be opened, and what
+a function starts as a new interpreter (a subprocess, multiprocessing's spawn) sees real paths.
 """
 
 import linecache
