@@ -21,6 +21,8 @@ from worker import wire
 __all__ = ["Host", "LifecycleEvent"]
 
 _RECHECK_S = 0.001
+_LAST_GROUPS_S = 1.0
+"""How long control groups are asked for when all that was in them is dead."""
 _REFILL_S = 0.02
 _SPARE_RETRY_S = 1.0
 """A spare that ended by itself is replaced, but not as fast as it may go on ending."""
@@ -63,6 +65,7 @@ class Host:
         self._zygotes: dict[str, Zygote] = {}
         self._spares: dict[str, deque[Guest]] = {}
         self._exited: list[tuple[Guest, Callable[[], None]]] = []
+        self._is_closing = self._has_closed_walls = False
         self._told: set[tuple[str, str]] = set()
 
     def adopt(self, zygote: Zygote) -> None:
@@ -147,7 +150,10 @@ class Host:
             zygote.close()
 
     def close(self) -> None:
-        """Ends spares and zygotes. All instances must be dead."""
+        """Ends spares and zygotes. All instances must be dead. Once is enough."""
+        if self._is_closing:
+            return
+        self._is_closing = True
         self.settings = self.settings._replace(spares=0)
         for spares in self._spares.values():
             for guest in list(spares):
@@ -155,13 +161,25 @@ class Host:
         self.kill_zygotes()
         self.deadlines.close()
         self.memory.close()
-        self.walls.close()
+        self._close_walls(time.monotonic() + _LAST_GROUPS_S)
 
     @property
     def is_clean(self) -> bool:
         """After `close`: everything is reaped."""
         has_zygote = any(zygote.is_alive for zygote in self._zygotes.values())
-        return not has_zygote and not self._exited and not any(self._spares.values())
+        is_alone = not has_zygote and not self._exited and not any(self._spares.values())
+        return is_alone and self._has_closed_walls
+
+    def _close_walls(self, deadline_s: float) -> None:
+        self._has_closed_walls = self.walls.close()
+        if self._has_closed_walls:
+            self.ended()
+        elif time.monotonic() < deadline_s:
+            self.loop.call_later(_RECHECK_S, self._close_walls, deadline_s)
+        else:
+            self.hub.notice("", "", "a control group of this run is busy, and stays behind")
+            self._has_closed_walls = True
+            self.ended()
 
     def _sweep(self) -> None:
         # One look through /proc serves all that exited in this turn of the loop.

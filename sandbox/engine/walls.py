@@ -118,11 +118,10 @@ class BoxWalls:
         is_whole = self.told is None or all(verdict.is_kept for verdict in verdicts(self.told))
         return self.level if is_whole else f"{self.level} (degraded)"
 
-    def close(self) -> None:
-        """All instances are gone."""
+    def close(self) -> bool:
+        """All instances are gone; False while the kernel still holds one of their groups."""
         self._remove_busy()
-        if self._groups:
-            self._groups.close()
+        return self._groups is None or self._groups.close()
 
     def _conditions(self, spec: FunctionSpec) -> frozenset[str]:
         is_off = self.level != "none" and network_of(spec.network, self.level) == "off"
