@@ -28,8 +28,11 @@ from sandbox.config.messages.catalogue import CATALOGUE  # noqa: E402
 from sandbox.config.props import models  # noqa: E402
 from sandbox.config.props.triggers import HttpConfig, TimerConfig  # noqa: E402
 from sandbox.core.lifecycle import render_table  # noqa: E402
+from tests.attacks import table as attacks  # noqa: E402
 
-FILES = ("docs/architecture.md", "docs/configuration.md", "docs/findings.md")
+FILES = (
+    "docs/architecture.md", "docs/attacks.md", "docs/configuration.md", "docs/findings.md",
+)  # fmt: skip
 
 _PART = re.compile(r"(<!-- generated: ([a-z-]+) -->\n).*?(<!-- end -->\n)", re.DOTALL)
 
@@ -83,6 +86,10 @@ PARTS: dict[str, Callable[[], str]] = {
     "props-without-effect": lambda: names(models.WITHOUT_EFFECT),
     "findings": findings,
     "deliberate-differences": deliberate.table,
+    "attacks": attacks.attacks_table,
+    "attacks-let-through": attacks.let_through,
+    "attacks-not-promised": attacks.not_promised,
+    "attacks-everywhere": attacks.blocked_everywhere,
 }
 
 
