@@ -34,6 +34,8 @@ _INSIDE_ID = 1000
 _HOST_NAME = "fc"
 _SIOCGIFFLAGS, _SIOCSIFFLAGS, _IFF_UP = 0x8913, 0x8914, 0x1
 _MB = 1 << 20
+_OF_NAMESPACES = ("root", "pid_namespace", "user_namespace")
+_OF_STRICT = ("ipc_namespace", "cgroup_namespace", "uts_namespace", "net_namespace")
 
 
 Ground = collections.namedtuple("Ground", "refusal has_own_processes")
@@ -94,7 +96,8 @@ class Walls(object):
         if not self._refusal:
             self._leave_host(uid)
         else:
-            self._lack("root", self._refusal)
+            for mechanism in _OF_NAMESPACES + (_OF_STRICT if self._is_strict else ()):
+                self._lack(mechanism, self._refusal)
         if self._root is None:
             self._stay_in_host(uid)
         elif uid is not None:
@@ -152,6 +155,10 @@ class Walls(object):
         except OSError as exc:
             self._lack("root", mounts.reason(exc))
             return
+        if self._has_own_processes:
+            self.held.append("pid_namespace")
+        else:
+            self._lack("pid_namespace", "this machine refuses it")
         if self._is_strict:
             self._leave_more()
         shown_uid = _INSIDE_ID if self._is_strict else os.getuid() if uid is None else uid
@@ -166,10 +173,6 @@ class Walls(object):
 
     def _leave_more(self):
         # type: () -> None
-        if self._has_own_processes:
-            self.held.append("pid_namespace")
-        else:
-            self._lack("pid_namespace", "this machine refuses it")
         self._attempt("ipc_namespace", lambda: namespaces.unshare(syscalls.CLONE_NEWIPC))
         self._attempt("cgroup_namespace", lambda: namespaces.unshare(syscalls.CLONE_NEWCGROUP))
         self._attempt("uts_namespace", _own_host_name)

@@ -9,7 +9,7 @@ a SOCK_SEQPACKET socket. One packet asks for one instance:
     zygote -> supervisor   i32 pid of the instance, or minus errno; i32 pids of its init and its
                            midwife, or 0; first of all, three times 0: ready
 
-At the level strict an instance has a pid namespace of its own (pid_namespaces(7)). Its first
+At all levels but none an instance has a pid namespace of its own (pid_namespaces(7)). Its first
 process, the init, does nothing but exist: when it ends, the kernel ends all others, daemons too.
 The worker is the second process, so that signals and exits mean for it what they always mean; and
 it is a child of the supervisor all the same, since it was cloned with CLONE_PARENT. Who has left
@@ -70,7 +70,7 @@ def main(control_fd, box_tag, level):
     if hasattr(gc, "freeze"):
         gc.freeze()
     refusal = walls.prepare(level)
-    nursery = _Nursery(control, supervisor, refusal, level == "strict")
+    nursery = _Nursery(control, supervisor, refusal, level != "none")
     _tell(control, 0)
     while True:
         packet, descriptors = _receive(control)
