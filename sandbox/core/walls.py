@@ -259,7 +259,7 @@ def summary(walls: Walls) -> str:
     names = [title for key, title in _IN_LINE.items() if key in walls.held]
     kinds = [key.removesuffix("_namespace") for key in _NAMESPACES_IN_LINE if key in walls.held]
     if kinds:
-        names.append(f"own {', '.join(kinds)} namespaces")
+        names.append(f"own {', '.join(kinds)} namespace{'s' if len(kinds) > 1 else ''}")
     degraded = "" if all(verdict.is_kept for verdict in verdicts(walls)) else ", degraded"
     return f"isolation: {walls.level}{degraded} ({', '.join(names)})"
 
