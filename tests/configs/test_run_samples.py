@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from sandbox.core.spec import ISOLATION_LEVELS
 from tests.boxes import wait_until
 from tests.configs.commands import PYTHON, ROOT, Ran, fcbox, masked, started, stopped
 from tests.mariadb import Server
@@ -16,6 +17,10 @@ CONFIGS = ROOT / "configs"
 EXITED = (
     '{"errorMessage":"Process exited unexpectedly before completing request '
     '(duration: <duration>, maxMemoryUsage: <memory>)"}'
+)
+TOOK_ALL = (
+    '{"errorMessage":"Process exited unexpectedly before completing request '
+    '(duration: <duration>, maxMemoryUsage: <memory>, memory limit: 128MB reached)"}'
 )
 TIMED_OUT = '{"errorMessage":"Function timed out after 3 seconds (maxMemoryUsage: <memory>)"}'
 
@@ -45,6 +50,22 @@ def test_hello(tmp_path: Path) -> None:
         "FC PreStop Start",
         "FC PreStop End",
     ]
+
+
+@pytest.mark.parametrize("level", ISOLATION_LEVELS)
+@pytest.mark.parametrize(
+    ("sample", "event", "answer"),
+    [
+        ("hello", '{"name": "world"}', "hello, world"),
+        ("crashy", "ok", "ok"),
+        ("slow-init", "", '{\n    "initialized_s": 0.0\n}'),
+    ],
+)
+def test_every_level(tmp_path: Path, level: str, sample: str, event: str, answer: str) -> None:
+    """The samples need nothing but what they were given."""
+    ran = run(tmp_path, sample, "-e", event, "--isolation", level, SLOW_INIT_SECONDS="0")
+
+    assert (ran.code, ran.out.decode()) == (0, answer + "\n"), ran.err
 
 
 def test_hello_with_the_interpreter_that_is_found(tmp_path: Path) -> None:
@@ -99,10 +120,14 @@ def test_slow_init_over_its_time(tmp_path: Path) -> None:
     assert invocations(ran.err) == ["FC Initialize Start", "FC Initialize End"]
 
 
-def test_crashy(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("level", "of_memory", "instances"),
+    [("none", "took 512 MB and was not stopped", 4), ("process", TOOK_ALL, 5)],
+)
+def test_crashy(tmp_path: Path, level: str, of_memory: str, instances: int) -> None:
     """Every way to end, and after each of them an event that is served."""
     events = CONFIGS / "crashy" / "events.jsonl"
-    ran = run(tmp_path, "crashy", "--events", str(events))
+    ran = run(tmp_path, "crashy", "--events", str(events), "--isolation", level)
     found = masked(ran.out.decode()).splitlines()
     raised = json.loads("\n".join(found[found.index("{") : found.index("}") + 1]))
     del found[found.index("{") + 1 : found.index("}") + 1]
@@ -114,12 +139,13 @@ def test_crashy(tmp_path: Path) -> None:
         "raise": "{",
         "exit": EXITED,
         "segv": EXITED,
-        "oom": "took 512 MB and was not stopped",
+        "oom": of_memory,
         "hang": TIMED_OUT,
     }
     assert found == [outcomes[way] for way in events.read_text().split()]
-    # One instance until `exit`, one until `segv`, one until `hang`, one to the end.
-    assert ran.err.count("FunctionCompute python3.10 runtime inited.\n") == 4
+    # One instance until `exit`, one until `segv`, one until `hang`, one to the end; and one until
+    # `oom` where a limit is enforced.
+    assert ran.err.count("FunctionCompute python3.10 runtime inited.\n") == instances
 
 
 @pytest.mark.parametrize(("way", "code"), [("ok", 0), ("raise", 1), ("exit", 1), ("segv", 139)])
@@ -128,15 +154,28 @@ def test_crashy_exit_code(tmp_path: Path, way: str, code: int) -> None:
     assert run(tmp_path, "crashy", "-e", way).code == code
 
 
+@pytest.mark.parametrize("level", ISOLATION_LEVELS)
+def test_mysql_on_sqlite_at_every_level(tmp_path: Path, level: str) -> None:
+    """In a file of the instance's own /tmp; at `none` that is everybody's."""
+    path = ":memory:" if level == "none" else "/tmp/visitors.db"
+    ran = run(
+        tmp_path, "mysql", "-e", "{}", "--isolation", level, DB_BACKEND="sqlite", SQLITE_PATH=path
+    )
+
+    assert ran.code == 0, ran.err
+    assert json.loads(ran.out)["rows"] == 1
+
+
 def test_mysql_on_sqlite(tmp_path: Path) -> None:
-    """One environment variable, no server, no PyMySQL; the rows outlive the instance."""
+    """One environment variable, no server, no PyMySQL; without walls a file outlives the run."""
     path = tmp_path / "visitors.db"
     ran = run(
         tmp_path, "mysql", "-e", '{"name": "world"}', "-e", '{"name": "世界"}',
-        DB_BACKEND="sqlite", SQLITE_PATH=str(path),
+        "--isolation", "none", DB_BACKEND="sqlite", SQLITE_PATH=str(path),
     )  # fmt: skip
     again = run(
-        tmp_path, "mysql", "-e", "{}", DB_BACKEND="sqlite", SQLITE_PATH=str(path)
+        tmp_path, "mysql", "-e", "{}", "--isolation", "none",
+        DB_BACKEND="sqlite", SQLITE_PATH=str(path),
     )  # fmt: skip
     with closing(sqlite3.connect(path)) as connection:
         rows = connection.execute("SELECT id, name FROM visitors ORDER BY id").fetchall()
@@ -156,12 +195,13 @@ class TestMysql:
             cursor.execute("DROP TABLE IF EXISTS visitors")
         return mariadb
 
-    def test_whole_life(self, tmp_path: Path, server: Server) -> None:
+    @pytest.mark.parametrize("level", ISOLATION_LEVELS)
+    def test_whole_life(self, tmp_path: Path, server: Server, level: str) -> None:
         """Rows that are really in the database; one connection, which PreStop has closed."""
         before = counters(server)
         ran = run(
             tmp_path, "mysql", "-e", '{"name": "world"}', "-e", '{"name": "世界"}',
-            **server.environment(),
+            "--isolation", level, **server.environment(),
         )  # fmt: skip
         wait_connections(server, 0)
         after = counters(server)
