@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox import Callback, FunctionSpec, Sandbox
+from sandbox import BoxSettings, Callback, FunctionSpec, Sandbox
 from sandbox.engine import archives, leftovers
 from sandbox.engine.archives import unpacked
 from tests.archives import DAMAGED, HOSTILE, write_zip
@@ -56,17 +56,22 @@ def test_a_function_in_an_archive(tmp_path: Path) -> None:
         (run,) = (tmp_path / "state" / "runs").iterdir()
 
         assert (data, value, is_executable, linked) == ("data", 7, True, "data")
-        assert directory == str(run / "code" / "0")
+        assert directory == "/code"
+        assert os.listdir(run / "code") == ["0"], "the two share it"
         assert failed.error is not None
         assert failed.error["stackTrace"][0][0] == 'File "/code/index.py"'
 
 
 def test_what_was_there_before_is_not_changed(tmp_path: Path) -> None:
-    """A function writes into its code directory: the archive stays as it was."""
+    """A function writes into its code directory: the archive stays as it was.
+
+    At the level none: at the others the directory is read-only.
+    """
     path = write_zip(tmp_path / "a.zip", {"index.py": "def h(e, c): open('index.py', 'w')"})
     before = Path(path).read_bytes()
+    spec = FunctionSpec("f", "index.h", "", PYTHON, code_archive=path)
 
-    with open_box(tmp_path, FunctionSpec("f", "index.h", "", PYTHON, code_archive=path)) as box:
+    with open_box(tmp_path, spec, BoxSettings(isolation="none")) as box:
         assert box.invoke("f").ok
 
     assert Path(path).read_bytes() == before

@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 
 from sandbox import BoxSettings, Cause, InvokeResult, LifecycleEvent, NotFound
-from tests.boxes import PatientSandbox, open_box, wait_until, write_function
+from tests.boxes import PatientSandbox, open_box, share, wait_until, write_function
 
 SOURCE = """
 import os, sys, time
@@ -240,7 +240,7 @@ def test_one_initializer_for_each_instance(tmp_path: Path, seed: int) -> None:
     import os
 
     def initialize(context):
-        with open(os.environ["COUNT"], "a") as count:
+        with open("/mnt/shared/count", "a") as count:
             count.write("%d\\n" % os.getpid())
 
     def handler(event, context):
@@ -249,15 +249,14 @@ def test_one_initializer_for_each_instance(tmp_path: Path, seed: int) -> None:
         return str(os.getpid())
     """
     dice = random.Random(seed)
-    count = tmp_path / "count"
     spec = write_function(
         tmp_path, source, initializer="initialize", max_instances=4, timeout_s=20,
-        environment={"COUNT": str(count)},
+        mounts=share(tmp_path / "shared"),
     )  # fmt: skip
     with open_box(tmp_path, spec) as box:
         events = [b"crash" if dice.random() < 0.05 else b"go on" for _ in range(1000)]
         results = [future.result() for future in [box.submit("f", event) for event in events]]
-    initialized = count.read_text().splitlines()
+    initialized = (tmp_path / "shared" / "count").read_text().splitlines()
     succeeded = [e for e in box.history if e.name == "fc:Instance:InitializationSuccess"]
     created = {e.instance_id for e in box.history if e.name == "fc:Instance:Creating"}
 

@@ -12,15 +12,20 @@ from pathlib import Path
 import pytest
 
 from sandbox import AsyncSandbox, BoxSettings, Cause, OpenedTwice
-from tests.boxes import PYTHON, environ_of, error_text, open_box, wait_until, write_function
+from tests.boxes import (
+    PYTHON,
+    environ_of,
+    error_text,
+    open_box,
+    share,
+    wait_until,
+    write_function,
+)
 
 ECHO = "def handler(event, context): return event"
 FAILS_TWICE = """
-import os
-
 def initialize(context):
-    path = os.path.join(os.environ["MARKS"], "failures")
-    marks = open(path, "a+")
+    marks = open("/mnt/shared/failures", "a+")
     marks.seek(0)
     if len(marks.read()) < 2:
         marks.write("x")
@@ -121,10 +126,10 @@ def test_back_off_keeps_the_limit(tmp_path: Path) -> None:
         initializer="initialize",
         min_instances=1,
         max_instances=1,
-        environment={"MARKS": str(tmp_path)},
+        mounts=share(tmp_path / "shared"),
     )
     with open_box(tmp_path, spec) as box:
-        marks = tmp_path / "failures"
+        marks = tmp_path / "shared" / "failures"
         wait_until(lambda: marks.exists() and marks.read_text() == "xx", "the second failure")
         assert box.invoke("f", b"1").body == b"1"
         box._call(lambda supervisor: supervisor.pools["f"]._retry_now())

@@ -25,6 +25,7 @@ from tests.boxes import (
     error_text,
     live_processes,
     open_box,
+    share,
     wait_until,
     write_function,
 )
@@ -35,8 +36,8 @@ import os
 
 def handler(event, context):
     name = event.decode()
-    open(os.path.join(os.environ["GATES"], name + ".begun"), "w").close()
-    with open(os.path.join(os.environ["GATES"], name), "rb") as gate:
+    open("/mnt/shared/%s.begun" % name, "w").close()
+    with open("/mnt/shared/" + name, "rb") as gate:
         gate.read()
     return "%d %s" % (os.getpid(), name)
 
@@ -53,11 +54,7 @@ class Gates:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder / "gates"
-        self.folder.mkdir()
-
-    @property
-    def environment(self) -> dict[str, str]:
-        return {"GATES": str(self.folder)}
+        self.mounts = share(self.folder)
 
     def submit(self, box: PatientSandbox, name: str) -> "Future[InvokeResult]":
         os.mkfifo(self.folder / name)
@@ -173,9 +170,7 @@ def test_warm_instance_is_used_again(tmp_path: Path) -> None:
 
 def test_growth_to_the_limit_then_a_fair_queue(tmp_path: Path, gates: Gates) -> None:
     """Two instances for two requests; the others wait in their order."""
-    spec = write_function(
-        tmp_path, GATED, max_instances=2, timeout_s=30, environment=gates.environment
-    )
+    spec = write_function(tmp_path, GATED, max_instances=2, timeout_s=30, mounts=gates.mounts)
     with open_box(tmp_path, spec) as box:
         futures = {name: gates.submit(box, name) for name in "abcdef"}
         gates.wait_begun("a")
@@ -278,7 +273,7 @@ def test_idle_timeout_keeps_the_minimum(tmp_path: Path, gates: Gates) -> None:
     """Only what is above the minimum goes."""
     spec = write_function(
         tmp_path, GATED, min_instances=1, max_instances=3, idle_timeout_s=0.1, timeout_s=30,
-        environment=gates.environment,
+        mounts=gates.mounts,
     )  # fmt: skip
     with open_box(tmp_path, spec) as box:
         futures = [gates.submit(box, name) for name in "abc"]
@@ -357,7 +352,7 @@ def test_recycle_drains_and_replaces(tmp_path: Path, gates: Gates) -> None:
     """The running request finishes on the old instance, PreStop follows, none is lost."""
     spec = write_function(
         tmp_path, GATED, initializer="initialize", pre_stop="pre_stop", timeout_s=30,
-        max_instances=1, environment=gates.environment,
+        max_instances=1, mounts=gates.mounts,
     )  # fmt: skip
     with open_box(tmp_path, spec) as box:
         running, waiting = gates.submit(box, "a"), gates.submit(box, "b")
@@ -422,7 +417,7 @@ def test_close_lets_the_running_request_finish(tmp_path: Path, gates: Gates) -> 
     """What waits in the queue is told; the running one gets its answer; PreStop runs."""
     spec = write_function(
         tmp_path, GATED, pre_stop="pre_stop", timeout_s=30, max_instances=1,
-        environment=gates.environment,
+        mounts=gates.mounts,
     )  # fmt: skip
     with open_box(tmp_path, spec) as box:
         running, waiting = gates.submit(box, "a"), gates.submit(box, "b")
@@ -498,7 +493,7 @@ def test_kill_hard(tmp_path: Path, gates: Gates) -> None:
     """No PreStop, no grace: every request has its outcome and nothing is left."""
     spec = write_function(
         tmp_path, GATED, pre_stop="pre_stop", timeout_s=30, max_instances=1,
-        environment=gates.environment,
+        mounts=gates.mounts,
     )  # fmt: skip
     with open_box(tmp_path, spec) as box:
         running, waiting = gates.submit(box, "a"), gates.submit(box, "b")
@@ -575,7 +570,7 @@ def test_recycle_of_what_is_still_starting_is_no_failure(tmp_path: Path) -> None
 
 def test_crash_is_found_at_once(tmp_path: Path, gates: Gates) -> None:
     """Not by the deadline, which is a minute away."""
-    spec = write_function(tmp_path, GATED, timeout_s=60, environment=gates.environment)
+    spec = write_function(tmp_path, GATED, timeout_s=60, mounts=gates.mounts)
     with open_box(tmp_path, spec) as box:
         future = gates.submit(box, "a")
         gates.wait_begun("a")
@@ -707,9 +702,7 @@ def test_no_instance_is_held_in_memory_after_its_death(tmp_path: Path) -> None:
 
 def test_cancelled_in_the_queue(tmp_path: Path, gates: Gates) -> None:
     """It is told at once and never runs."""
-    spec = write_function(
-        tmp_path, GATED, max_instances=1, timeout_s=30, environment=gates.environment
-    )
+    spec = write_function(tmp_path, GATED, max_instances=1, timeout_s=30, mounts=gates.mounts)
     with open_box(tmp_path, spec) as box:
         running = gates.submit(box, "a")
         gates.wait_begun("a")
@@ -732,9 +725,7 @@ def test_cancelled_in_the_queue(tmp_path: Path, gates: Gates) -> None:
 
 def test_zygote_killed(tmp_path: Path, gates: Gates) -> None:
     """Running instances do not notice; the next cold start has a new zygote."""
-    spec = write_function(
-        tmp_path, GATED, timeout_s=30, max_instances=2, environment=gates.environment
-    )
+    spec = write_function(tmp_path, GATED, timeout_s=30, max_instances=2, mounts=gates.mounts)
     with open_box(tmp_path, spec) as box:
         running = gates.submit(box, "a")
         gates.wait_begun("a")
@@ -772,12 +763,12 @@ def test_zygotes_killed_while_they_clone(tmp_path: Path) -> None:
 def test_many_cold_starts_at_once(tmp_path: Path) -> None:
     """Three hundred requests on as many instances."""
     spec = write_function(tmp_path, GATE_OF_MANY, max_instances=300, timeout_s=60,
-                          environment={"GATE": str(tmp_path / "gate")})  # fmt: skip
-    os.mkfifo(tmp_path / "gate")
+                          mounts=share(tmp_path / "gates"))  # fmt: skip
+    os.mkfifo(tmp_path / "gates" / "gate")
     with open_box(tmp_path, spec) as box:
         futures = [box.submit("f", b"%d" % at) for at in range(300)]
         wait_until(lambda: states(box) == {"INVOKING": 300}, "three hundred at once", 30)
-        gate = os.open(tmp_path / "gate", os.O_RDWR)
+        gate = os.open(tmp_path / "gates" / "gate", os.O_RDWR)
         results = [future.result(30) for future in futures]
         os.close(gate)
 
@@ -786,10 +777,8 @@ def test_many_cold_starts_at_once(tmp_path: Path) -> None:
 
 
 GATE_OF_MANY = """
-import os
-
 def handler(event, context):
-    open(os.environ["GATE"], "rb").close()
+    open("/mnt/shared/gate", "rb").close()
     return event
 """
 

@@ -177,7 +177,7 @@ os.wait()
     pidfd = os.pidfd_open(daemon_pid)
 
     assert os.getpgid(daemon_pid) != os.getpgid(0)
-    assert procs.find(tag) == daemon_pid
+    assert procs.find(tag) == [daemon_pid]
     assert procs.sweep({tag}) == {tag}
     signalled: list[int] = []
     loop.add_reader(pidfd, signalled.append, pidfd)
@@ -218,7 +218,7 @@ def test_zombies_count_as_dead(loop: PollLoop, ready: tuple[int, int]) -> None:
     os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
 
     assert resource.prlimit(pid, resource.RLIMIT_RTTIME)[1] == tag
-    assert procs.find(tag) == pid
+    assert procs.find(tag) == [pid]
     assert procs.sweep({tag}) == set()
     assert ended(loop, pid).status == 0
 
@@ -236,8 +236,8 @@ time.sleep(3600)
     os.read(ready[0], 1)
     child = procs.Child(loop, pid, lambda child: None)
 
-    assert procs.find(tag) == pid
-    assert procs.find(tag + 1) is None
+    assert procs.find(tag) == [pid]
+    assert procs.find(tag + 1) == []
     child.signal(signal.SIGKILL)
     loop.run_until(lambda: not child.is_alive)
 

@@ -16,10 +16,12 @@ from worker.wire import SUPERVISOR, WORKER, Connection, LocalProtocolError, Remo
 META = wire.invoke_meta(7, "1-65e59c08-00010203-040506070809")
 USAGE = wire.pack_usage(50176)
 KINDS = sorted(wire.NAMES)
-STATES = ["BORN", "GREETED", "SETTING_UP", "IDLE", "BUSY", "STOPPING", "FINISHED"]
+WALLS = wire.pack_walls({"held": ["root"], "lacks": [["seccomp", "why"]], "mounts": []})
+STATES = ["BORN", "GREETED", "ENTERING", "SETTING_UP", "IDLE", "BUSY", "STOPPING", "FINISHED"]
 LIFE: list[tuple[int, bytes, bytes]] = [
     (wire.HELLO, b"", b""),
     (wire.SETUP, b"", b'{"a": 1}'),
+    (wire.WALLS, b"", WALLS),
     (wire.READY, USAGE, b""),
     (wire.INVOKE, META, b"event \x00\xff"),
     (wire.RESULT, META + USAGE, b"answer"),
@@ -29,7 +31,8 @@ LIFE: list[tuple[int, bytes, bytes]] = [
     (wire.STOPPED, USAGE, b""),
 ]
 WAY = {  # what has to be said before each state
-    "BORN": 0, "GREETED": 1, "SETTING_UP": 2, "IDLE": 3, "BUSY": 4, "STOPPING": 8, "FINISHED": 9,
+    "BORN": 0, "GREETED": 1, "ENTERING": 2, "SETTING_UP": 3, "IDLE": 4, "BUSY": 5,
+    "STOPPING": 9, "FINISHED": 10,
 }  # fmt: skip
 
 
@@ -47,7 +50,7 @@ def pair_in(state: str) -> dict[str, Connection]:
     ends = {role: Connection(role) for role in (SUPERVISOR, WORKER)}
     steps = LIFE[: WAY[state]]
     if state in ("STOPPING", "FINISHED"):
-        steps = LIFE[:5] + LIFE[7 : WAY[state]]
+        steps = LIFE[:6] + LIFE[8 : WAY[state]]
     for kind, meta, body in steps:
         sender = wire.SENDER[kind]
         ends[other(sender)].receive_data(ends[sender].send(kind, meta, body)[0])
@@ -220,7 +223,7 @@ def test_receiving_in_every_state(role: str, state: str, kind: int) -> None:
     assert connection.state == state
 
 
-@pytest.mark.parametrize("kind", [0, 10, 200, 255])
+@pytest.mark.parametrize("kind", [0, 11, 200, 255])
 def test_unknown_kind(kind: int) -> None:
     """No such frame, from either side."""
     connection = Connection(SUPERVISOR)
@@ -271,6 +274,24 @@ def test_meta_without_usage() -> None:
     """A worker that leaves it out has broken the protocol."""
     with pytest.raises(RemoteProtocolError):
         wire.unpack_usage(b"abc")
+
+
+def test_walls_travel_in_the_body() -> None:
+    """What is packed comes out again, each lack with its reason."""
+    assert wire.unpack_walls(WALLS) == {
+        "held": ["root"], "lacks": [("seccomp", "why")], "mounts": [],
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"{}", b"[]", b"1", b"\xff", b'{"held": 1, "lacks": [], "mounts": []}',
+     b'{"held": [], "lacks": [["root"]], "mounts": []}', b'{"held": [], "lacks": []}'],
+)  # fmt: skip
+def test_walls_that_cannot_be_read(body: bytes) -> None:
+    """A worker that sends them has broken the protocol."""
+    with pytest.raises(RemoteProtocolError):
+        wire.unpack_walls(body)
 
 
 @settings(max_examples=200, deadline=None, derandomize=True, database=None)
