@@ -14,8 +14,7 @@ LEVELS = ("none", "process", "strict")
 USERS = ("root", "user")
 COLUMNS = tuple(f"{level}, {user}" for level in LEVELS for user in USERS)
 
-PROC = "the host's /proc stays visible; only a pid namespace has one of its own"
-OTHERS = ("supervisor", "zygote", "init", "sibling", "twin")
+FILTERED = "the network is off by a filter of system calls here, and /proc/net is the host's"
 
 
 class Attack(NamedTuple):
@@ -40,12 +39,6 @@ class Attack(NamedTuple):
 
 def _processes() -> list[Attack]:
     family = "Other processes"
-    let = {
-        "list descriptors": dict.fromkeys(
-            ("supervisor", "zygote", "sibling", "twin"),
-            f"{PROC}, and one's own user may see which numbers are open there, not what they are",
-        ),
-    }
     rows = {
         "read environment": "to read /proc/PID/environ",
         "read memory map": "to read /proc/PID/maps",
@@ -64,9 +57,7 @@ def _processes() -> list[Attack]:
         "kcmp": "to compare kernel objects by kcmp",
         "get_robust_list": "to read an address by get_robust_list",
     }
-    return [
-        Attack(name, family, tries, let_through=let.get(name, {})) for name, tries in rows.items()
-    ]
+    return [Attack(name, family, tries) for name, tries in rows.items()]
 
 
 def _secrets() -> list[Attack]:
@@ -168,7 +159,7 @@ def _signals() -> list[Attack]:
         Attack("sched_setaffinity", family, "to set the CPUs of others"),
         Attack("sched_setscheduler", family, "to set the scheduling of others"),
         Attack("ioprio_set", family, "to set the I/O priority of others"),
-    ]
+    ]  # fmt: skip
 
 
 def _kernel() -> list[Attack]:
@@ -232,7 +223,7 @@ def _network() -> list[Attack]:
         "addresses of the host": ("to list the host's interfaces and connections", ""),
         "namespaces of others": ("to enter the network namespace of another process", ""),
     }
-    seen = dict.fromkeys(("/proc/net/dev", "connections", "sockets"), PROC)
+    seen = dict.fromkeys(("/proc/net/dev", "connections", "sockets"), FILTERED)
     return [
         Attack(
             f"network off: {name}", family, tries, prepared, function="offline",
@@ -245,14 +236,12 @@ def _network() -> list[Attack]:
 def _information() -> list[Attack]:
     family = "Information"
     return [
-        Attack("command lines of others", family, "to read /proc/PID/cmdline",
-               let_through=dict.fromkeys(OTHERS, PROC)),
-        Attack("list of processes", family, "to see other processes in /proc",
-               let_through={"others": PROC}),
+        Attack("command lines of others", family, "to read /proc/PID/cmdline"),
+        Attack("list of processes", family, "to see other processes in /proc"),
         Attack("log of the kernel", family, "to read it by syslog, /dev/kmsg, /proc/kmsg"),
         Attack("inside of the kernel", family, "to read addresses, memory, timers, tracing"),
         Attack("names of what others have", family,
-               "to read /proc/keys, /proc/sysvipc, /proc/locks", let_through={"locks": PROC}),
+               "to read /proc/keys, /proc/sysvipc, /proc/locks"),
         Attack("directories of the host", family, "to list directories that tell of its users"),
     ]  # fmt: skip
 
