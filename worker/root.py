@@ -18,6 +18,7 @@ A process with an own uid could not read files that are private to their owner. 
 idmapped then (mount_setattr(2)): in them the owner has the instance's uid.
 """
 
+import errno
 import os
 import stat
 import sys
@@ -28,7 +29,7 @@ from worker.syscalls import MS_BIND, MS_NODEV, MS_NOSUID, MS_REC, mount
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, List, Optional, Tuple
+    from typing import Any, Dict, Iterable, List, Optional, Tuple
 
 __all__ = ["CODE", "TMP", "Root"]
 
@@ -120,10 +121,11 @@ class Root(object):
             _make_folder(folder)
         for folder in interpreter_folders():
             if not _exists(folder):  # it may be below another one
+                _make_entry(folder, os.stat(folder))
                 self._bind_owned(folder, folder)
+        _make_folder(CODE)
         self._bind_owned(self._setup["code_dir"], CODE)
-        for place in places:
-            _make_folder(place.target)
+        _make_folders(places)
         syscalls.set_tree(-100, ".", syscalls.MOUNT_ATTR_RDONLY)
         return self._fill_writable(places)
 
@@ -134,6 +136,7 @@ class Root(object):
         mount("tmpfs", "." + TMP, flags, "tmpfs", options % self._setup["walls"]["disk_mb"])
         mount("tmpfs", "." + SHM, flags, "tmpfs", options % self._setup["walls"]["shm_mb"])
         mount("/proc", "./proc", MS_BIND | MS_REC)
+        _make_folders(place for place in places if mounts.is_below(place.target, TMP))
         refused = {}
         for place in places:
             try:
@@ -144,6 +147,9 @@ class Root(object):
 
     def _put(self, place):
         # type: (mounts.Place) -> None
+        # Nothing is made here: what is not there now would be made in a directory of the user's.
+        if _has_link(place.target):
+            raise OSError(errno.ELOOP, "there is a symbolic link on the way", place.target)
         if len(place.opened) > 1:
             mounts.overlay(place, "." + place.target)
             return
@@ -155,7 +161,6 @@ class Root(object):
     def _bind_owned(self, source, target, is_read_only=True):
         # type: (str, str, bool) -> None
         status = os.stat(source)
-        _make_entry(target, status)
         owner = self._owners.get((status.st_uid, status.st_gid))
         if owner is None or not _is_private(status, target, is_read_only):
             mount(source, "." + target, MS_BIND | MS_REC)
@@ -278,6 +283,21 @@ def _make_entry(path, status):
         return
     _make_folder(os.path.dirname(path))
     os.close(os.open("." + path, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o644))
+
+
+def _make_folders(places):
+    # type: (Iterable[mounts.Place]) -> None
+    for place in places:
+        if not _has_link(place.target):
+            _make_folder(place.target)
+
+
+def _has_link(path):
+    # type: (str) -> bool
+    """Links of this root, and of what is mounted in it, lead out of it for now: to the host."""
+    while path != "/" and not os.path.islink("." + path):
+        path = os.path.dirname(path)
+    return path != "/"
 
 
 def _make_folder(path):

@@ -27,7 +27,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Callable, Dict, List, Optional
 
-__all__ = ["Ground", "Walls", "prepare"]
+__all__ = ["Ground", "Walls", "may_come_back", "prepare"]
 
 _INSIDE_ID = 1000
 """Who an instance is in its own user namespace, at the level strict."""
@@ -68,6 +68,20 @@ def prepare(level):
     return ""
 
 
+def may_come_back():
+    # type: () -> bool
+    """Whether a zygote that makes a pid namespace for a clone can make the next clone outside."""
+    return os.getuid() == 0 and _is_initial() and syscalls.has_capability(syscalls.CAP_SYS_ADMIN)
+
+
+def _is_initial():
+    # type: () -> bool
+    # The initial user namespace maps all there is (user_namespaces(7)); the host's pid namespace
+    # belongs to it.
+    with open("/proc/self/uid_map") as uid_map:
+        return uid_map.read().split() == ["0", "0", "4294967295"]
+
+
 class Walls(object):
     """Those of one instance. `setup` is changed to tell what is where."""
 
@@ -88,8 +102,8 @@ class Walls(object):
         # type: () -> bool
         """All that can be had; False when one is missing that this function must not run without.
 
-        Raises OSError when the function's own directories have vanished, or when this process
-        cannot give up what it must.
+        Raises OSError when the function's own directories have vanished. A process that cannot
+        give up its capabilities ends.
         """
         self._join_groups()
         uid = self._own_uid()
@@ -253,7 +267,7 @@ class Walls(object):
     def _give_up_privileges(self):
         # type: () -> None
         # No attempt: with capabilities that it came to by our own doing no function may run.
-        syscalls.drop_capabilities()
+        namespaces.drop_capabilities_or_end()
         self.held.append("capabilities")
         self._attempt("no_new_privs", lambda: syscalls.prctl(syscalls.PR_SET_NO_NEW_PRIVS, 1))
         # A change of credentials clears it (prctl(2)).

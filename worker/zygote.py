@@ -13,8 +13,8 @@ At all levels but none an instance has a pid namespace of its own (pid_namespace
 process, the init, does nothing but exist: when it ends, the kernel ends all others, daemons too.
 The worker is the second process, so that signals and exits mean for it what they always mean; and
 it is a child of the supervisor all the same, since it was cloned with CLONE_PARENT. Who has left
-its pid namespace for its children cannot go back without privilege: so a throw-away clone, the
-midwife, does it, and ends when it has cloned the two.
+its pid namespace for its children cannot go back without privilege: so for anybody but root a
+throw-away clone, the midwife, does it, and ends when it has cloned the two.
 
 The zygote comes up while the supervisor waits, so what it imports counts: `_socket`, since
 `socket` takes longer to import than everything in this package.
@@ -70,7 +70,7 @@ def main(control_fd, box_tag, level):
     if hasattr(gc, "freeze"):
         gc.freeze()
     refusal = walls.prepare(level)
-    nursery = _Nursery(control, supervisor, refusal, level != "none")
+    nursery = _Nursery(control, supervisor, refusal, level)
     _tell(control, 0)
     while True:
         packet, descriptors = _receive(control)
@@ -109,12 +109,14 @@ def _receive(control):
 class _Nursery(object):
     """Where instances come from. `refusal` is why they may not mount, or ""."""
 
-    def __init__(self, control, supervisor, refusal, has_pid_namespaces):
-        # type: (_socket.socket, int, str, bool) -> None
+    def __init__(self, control, supervisor, refusal, level):
+        # type: (_socket.socket, int, str, str) -> None
         self._control = control
         self._supervisor = supervisor
         self._refusal = refusal
-        self._bear = _with_midwife if has_pid_namespaces else _alone
+        self._bear = _alone
+        if level != "none":
+            self._bear = _in_namespace if walls.may_come_back() else _with_midwife
 
     def spawn(self, packet, descriptors):
         # type: (bytes, List[int]) -> bool
@@ -143,9 +145,22 @@ def _alone(tag):
     return clone_sibling(), 0, 0
 
 
-def _with_midwife(tag):
+def _in_namespace(tag):
     # type: (int) -> Tuple[int, int, int]
     """The pids of worker, init and midwife; as those of a clone, 0 first of all in the worker."""
+    home = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        worker, init = _deliver(tag)
+        if worker != 0:
+            syscalls.setns(home, syscalls.CLONE_NEWPID)
+    finally:
+        os.close(home)
+    return worker, init, 0
+
+
+def _with_midwife(tag):
+    # type: (int) -> Tuple[int, int, int]
+    """The same, for a zygote that could not go back."""
     told, telling = os.pipe()
     midwife = clone_sibling()
     if midwife == 0:
