@@ -28,10 +28,12 @@ from sandbox.config.messages.catalogue import CATALOGUE  # noqa: E402
 from sandbox.config.props import models  # noqa: E402
 from sandbox.config.props.triggers import HttpConfig, TimerConfig  # noqa: E402
 from sandbox.core.lifecycle import render_table  # noqa: E402
+from sandbox.core.walls import MECHANISMS, PROMISES, Promise  # noqa: E402
 from tests.attacks import table as attacks  # noqa: E402
 
 FILES = (
     "docs/architecture.md", "docs/attacks.md", "docs/configuration.md", "docs/findings.md",
+    "docs/security.md",
 )  # fmt: skip
 
 _PART = re.compile(r"(<!-- generated: ([a-z-]+) -->\n).*?(<!-- end -->\n)", re.DOTALL)
@@ -73,6 +75,36 @@ def findings() -> str:
     return "\n".join(lines)
 
 
+def promises() -> str:
+    """What each level promises, and the ways to keep it, of which one is enough."""
+    lines = ["| promise | a function ... | from | kept by |", "|---|---|---|---|"]
+    for promise in PROMISES:
+        level = f"`{promise.level}`" + (f", {_CONDITIONS[promise.on]}" if promise.on else "")
+        lines.append(f"| `{promise.key}` | {promise.text} | {level} | {_ways(promise)} |")
+    return "\n".join(lines)
+
+
+_CONDITIONS = {"network off": "where the network is off", "cpu": "where `cpu` is given"}
+
+
+def _ways(promise: Promise) -> str:
+    titles = (
+        " and ".join(mechanism.title for key, mechanism in MECHANISMS.items() if key in way)
+        for way in promise.ways
+    )
+    return "; or ".join(titles)
+
+
+def mechanisms() -> str:
+    """All mechanisms, by what a machine has to have for them."""
+    by_remedy: dict[str, list[str]] = {}
+    for key, mechanism in MECHANISMS.items():
+        by_remedy.setdefault(mechanism.remedy, []).append(f"`{key}` ({mechanism.title})")
+    lines = ["| mechanism | what it takes |", "|---|---|"]
+    lines += [f"| {', '.join(names)} | {remedy} |" for remedy, names in by_remedy.items()]
+    return "\n".join(lines)
+
+
 PARTS: dict[str, Callable[[], str]] = {
     "lifecycle-table": render_table,
     "box-keys": lambda: keys_table(models.Box, skip=frozenset(("functions",))),
@@ -86,6 +118,8 @@ PARTS: dict[str, Callable[[], str]] = {
     "props-without-effect": lambda: names(models.WITHOUT_EFFECT),
     "findings": findings,
     "deliberate-differences": deliberate.table,
+    "promises": promises,
+    "mechanisms": mechanisms,
     "attacks": attacks.attacks_table,
     "attacks-let-through": attacks.let_through,
     "attacks-not-promised": attacks.not_promised,
