@@ -35,7 +35,9 @@ __all__ = ["CODE", "TMP", "Root"]
 
 CODE, TMP, SHM = "/code", "/tmp", "/dev/shm"
 DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
-SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/etc")
+SYSTEM = (
+    "/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/etc", "/nix/store",
+)  # fmt: skip
 _SEEN = ("/sys/devices/system/cpu",)
 _LINKS = (
     ("/dev/fd", "/proc/self/fd"), ("/dev/stdin", "/proc/self/fd/0"),
@@ -147,7 +149,9 @@ class Root(object):
 
     def _put(self, place):
         # type: (mounts.Place) -> None
-        # Nothing is made here: what is not there now would be made in a directory of the user's.
+        # Elsewhere nothing is made: what is not there now would be made in the user's directory.
+        if mounts.is_below(place.target, TMP):
+            _make_folder(place.target)
         if _has_link(place.target):
             raise OSError(errno.ELOOP, "there is a symbolic link on the way", place.target)
         if len(place.opened) > 1:
