@@ -20,6 +20,7 @@ CONGESTED_BYTES = 4 << 20
 LAST_WAIT_MS = 10_000
 _CHUNK = 4096
 """PIPE_BUF: a pipe that polls writable takes this much without blocking."""
+_to_json = json.JSONEncoder(ensure_ascii=False).encode  # json.dumps would make one for each line
 
 
 class Outlet:
@@ -51,6 +52,8 @@ class Outlet:
         """Takes data; it is written at the end of the loop's turn."""
         self._buffer.append(data)
         self._waiting_bytes += len(data)
+        if self.is_congested:
+            self.flush()  # what nobody has tried to write yet is no reason to hold anybody back
         if not self._is_scheduled:
             self._is_scheduled = True
             self._loop.call_soon(self._scheduled)
@@ -181,11 +184,11 @@ class JsonSink(OutletSink):
             record["level"] = span.level
         if span.is_cut:
             record["cut"] = True
-        head = json.dumps(record, ensure_ascii=False)[:-1]
+        head = _to_json(record)[:-1]
         text = span.data.decode("utf-8", "replace")
         text = text[:-1] if text.endswith("\n") else text
         lines = [text] if span.source == LOGGER else text.split("\n")
-        rows = (f'{head}, "text": {json.dumps(line, ensure_ascii=False)}}}\n' for line in lines)
+        rows = (f'{head}, "text": {_to_json(line)}}}\n' for line in lines)
         self._outlet.write("".join(rows).encode("utf-8", "replace"))
 
 
