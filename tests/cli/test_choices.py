@@ -1,4 +1,4 @@
-"""--env and --set: from the command line, and the Python API, to the function."""
+"""--env, --set and --isolation: from the command line, and the Python API, to the function."""
 
 from pathlib import Path
 
@@ -72,3 +72,25 @@ def test_the_python_api_takes_them(folder: Path) -> None:
         str(folder / "s.yaml"), env="prod", values={"who": "api"}, environ=environ_of(folder)
     ) as box:
         assert box.invoke("hello", b"").body == b"api prod"
+
+
+@pytest.mark.parametrize("level", ["none", "strict"])
+def test_the_python_api_takes_a_level(folder: Path, level: str) -> None:
+    """Whatever the file says."""
+    with Sandbox.from_config(
+        str(folder / "s.yaml"), values={"who": "api"}, isolation=level, allow_degraded=True,
+        environ=environ_of(folder),
+    ) as box:  # fmt: skip
+        assert box.invoke("hello", b"").ok
+        isolation = box.statistics()["isolation"]
+
+    assert isinstance(isolation, dict)
+    assert isolation["level"] == level
+
+
+def test_what_is_no_level(folder: Path) -> None:
+    """Refused before anything is started."""
+    with pytest.raises(ValueError, match="expected one of none, process, strict"):
+        Sandbox.from_config(
+            str(folder / "s.yaml"), values={"who": ""}, environ=environ_of(folder), isolation="all"
+        )

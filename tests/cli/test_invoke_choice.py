@@ -59,9 +59,13 @@ def test_options_without_effect_are_told(tmp_path: Path, config: Path) -> None:
     with serving(tmp_path, config) as served:
         pid = served.process.pid
         plain = invoke(tmp_path, config, "f", "-q")
-        ran = invoke(tmp_path, config, "f", "-q", "--log-format", "json", "--log-file", str(log))
+        options = ["--log-format", "json", "--log-file", str(log), "--isolation", "strict"]
+        ran = invoke(tmp_path, config, "f", "-q", *options, "--allow-degraded")
 
-    said = f"the running supervisor (pid {pid}) has its own settings, not: --log-format, --log-file"
+    said = (
+        f"the running supervisor (pid {pid}) has its own settings, not: "
+        "--log-format, --log-file, --isolation, --allow-degraded"
+    )
     assert (plain.err, ran.err, ran.code, log.exists()) == ("", f"{said}\n", 0, False)
 
 
