@@ -203,8 +203,8 @@ def _staying() -> list[Attack]:
     ways = "daemons that leave session and parent, ignore signals, change pids, shed the tag, ..."
     return [
         Attack("daemons", family, "to outlive the end of the instance", ways, play="daemons"),
-        Attack("daemons after SIGKILL", family, "to outlive the SIGKILL of the supervisor", ways,
-               play="last"),
+        Attack("daemons after SIGKILL", family, "to outlive the SIGKILL of the supervisor",
+               f"{ways}; a worker that does the same", play="last"),
         Attack("leftovers for the same function", family,
                "to leave files, ipc objects and keys to the next instance", play="leftovers"),
         Attack("leftovers for another function", family,

@@ -12,6 +12,7 @@ from typing import Any
 __all__ = ["Listeners", "kill_all", "living"]
 
 PATIENCE_S = 20.0
+_LOOKS = 10
 
 
 class Listeners:
@@ -47,35 +48,50 @@ class Listeners:
             self._udp.sendto(data, address)
 
 
-def _named(prefix: str) -> Iterator[tuple[int, str]]:
-    # Who changes its pid all the time has one that was given out since the list was made.
+def living(prefix: str) -> list[str]:
+    """Whose names begin so, without that beginning.
+
+    Who changes its pid all the time is hardly met alive. But it leaves dead ones, which pid 1
+    reaps in its own time: a dead one that is younger than this look has had a living parent.
+    """
+    oldest = _newest_pid()
+    words = set()
+    for _ in range(_LOOKS):
+        for pid, word, is_dead in _named(prefix):
+            if not is_dead or pid > oldest:
+                words.add(word)
+    return sorted(words)
+
+
+def _named(prefix: str) -> Iterator[tuple[int, str, bool]]:
+    # Those that were given out since the list was made come last.
     pids = [int(name) for name in os.listdir("/proc") if name.isdigit()]
-    newest = _newest_pid()
-    for pid in (*pids, *range(newest - 5, newest + 5)):
+    for pid in (*pids, *range(max(pids) + 1, _newest_pid() + 2)):
         try:
             with open(f"/proc/{pid}/stat", "rb") as stat:
                 name, _, rest = stat.read().decode().partition("(")[2].rpartition(") ")
         except OSError:
             continue
-        if name.startswith(prefix) and rest[0] not in "ZX":
-            yield pid, name.removeprefix(prefix)
+        if name.startswith(prefix):
+            yield pid, name.removeprefix(prefix), rest[0] in "ZX"
 
 
 def _newest_pid() -> int:
     return int(Path("/proc/loadavg").read_text().split()[-1])  # proc(5)
 
 
-def living(prefix: str) -> list[str]:
-    """Who of those is there, after some looks."""
-    return sorted({word for _ in range(20) for _, word in _named(prefix)})
-
-
 def kill_all(prefix: str) -> None:
     """SIGKILLs those, until none is found."""
     end = time.monotonic() + PATIENCE_S
     while living(prefix) and time.monotonic() < end:
-        for pid, _ in _named(prefix):
-            try:
-                os.kill(pid, signal.SIGKILL)
-            except OSError:
-                continue
+        for _ in range(_LOOKS):
+            for pid, _, is_dead in _named(prefix):
+                if not is_dead:
+                    _kill(pid)
+
+
+def _kill(pid: int) -> None:
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except OSError:
+        pass  # it has ended by now

@@ -238,8 +238,13 @@ class Stage:
 
     def start_daemons(self, prefix: str) -> list[str]:
         """Daemons whose names begin with this."""
-        attack = ATTACKS["daemons"]
-        return self.call_attack(attack, **{"name": prefix})[0]
+        return self.call_attack(ATTACKS["daemons"], **{"name": prefix})[0]
+
+    def start_refusing(self, prefix: str) -> None:
+        """A worker that will not end, by a name that begins with this."""
+        event = self.facts(attack="refuse", name=prefix)
+        self.box.submit("attacker", json.dumps(event).encode())
+        wait_until(lambda: "worker" in living(prefix), "the worker that refuses to end")
 
     def _daemons(self, attack: Attack) -> list[str]:
         prefix = f"d{os.getpid() % 10000:04}"
@@ -350,6 +355,7 @@ def main() -> None:
             stage.close()
         prefix = f"k{os.getpid() % 10000:04}"
         told["last"] = stage.start_daemons(prefix)
+        stage.start_refusing(prefix)
         told |= {"prefix": prefix, "isolation": box.statistics().get("isolation")}
         stage.tell(told)
         sys.stdin.read()  # until it is killed

@@ -11,7 +11,7 @@ import time
 from attempts import libc, syscall
 
 PR_SET_PDEATHSIG, PR_SET_NAME, PR_SET_CHILD_SUBREAPER = 1, 15, 36
-LIFE_S = 25.0
+LIFE_S = 15.0
 
 
 def _orphan():
@@ -137,4 +137,13 @@ def _be(name, live, told):
         os._exit(0)
 
 
-ATTACKS = {"daemons": start}
+def refuse(facts):
+    """The worker itself: no signal of the kernel at the supervisor's end, none from elsewhere."""
+    libc.prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0)
+    libc.prctl(PR_SET_NAME, (facts["name"] + "worker")[:15].encode("ascii"), 0, 0, 0)
+    _lower(1 << 50)
+    _ignore(time.monotonic() + LIFE_S)
+    return []
+
+
+ATTACKS = {"daemons": start, "refuse": refuse}
