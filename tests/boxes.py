@@ -32,6 +32,7 @@ __all__ = [
     "open_box",
     "share",
     "wait_until",
+    "workers",
     "write_function",
 ]
 
@@ -132,6 +133,21 @@ def box_tag(state: Path) -> int:
 def live_processes(tag: int) -> set[int]:
     """The processes of a box, read from /proc by hand; zombies are dead."""
     return {pid for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if _is_of(pid, tag)}
+
+
+def workers(pids: set[int]) -> set[int]:
+    """Those of live_processes that run, or come from, user code: not the init of a namespace."""
+    return {pid for pid in pids if not _is_init(pid)}
+
+
+def _is_init(pid: int) -> bool:
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return False
+    return len(inside := status.partition("NSpid:")[2].split("\n")[0].split()) > 1 and (
+        inside[-1] == "1"
+    )
 
 
 def _is_of(pid: int, tag: int) -> bool:

@@ -30,6 +30,7 @@ _SPARE_RETRY_S = 1.0
 
 _MOST_TOLD = 1000
 _INSTEAD = "variables that begin with it name the local directory instead"
+_NOWHERE = "the function has to do without"
 
 
 class LifecycleEvent(NamedTuple):
@@ -113,15 +114,17 @@ class Host:
 
     def take_walls(self, spec: FunctionSpec, report: dict[str, list[Any]]) -> str:
         """What an instance said of its walls; gives why it must not go on, or nothing."""
-        self._tell_lacks(spec.name, report["mounts"])
+        # In a root of its own it has no local directories that a variable could name.
+        self._tell_lacks(spec.name, report["mounts"], "root" not in report["held"])
         return self.walls.take_report(spec, report)
 
-    def _tell_lacks(self, function: str, lines: Sequence[str]) -> None:
+    def _tell_lacks(self, function: str, lines: Sequence[str], is_elsewhere: bool) -> None:
         """Tells once what a function has to do without on this machine."""
         for line in lines:
             if (function, line) not in self._told and len(self._told) < _MOST_TOLD:
                 self._told.add((function, line))
-                self.hub.notice(function, "", f"not where the cloud has it: {line}; {_INSTEAD}")
+                then = _INSTEAD if is_elsewhere else _NOWHERE
+                self.hub.notice(function, "", f"not where the cloud has it: {line}; {then}")
                 self.announce("fcbox:Mounts:Refused", function, "", "", line)
 
     def forget_exited(self, guest: Guest, clean: Callable[[], None]) -> None:
