@@ -1,6 +1,7 @@
 """A zygote is started early for the same command only."""
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,11 @@ from typing import Any
 import pytest
 
 from sandbox.cli.hint import early_launch, keep_hint
+from sandbox.cli.options import RunOptions
+from sandbox.cli.run import _launch
+from sandbox.config.result import Config
+from sandbox.core.spec import BoxSettings, FunctionSpec
+from sandbox.engine.launch import Launch
 from tests.boxes import environ_of
 from tests.configs.commands import fcbox
 from tests.http.serving import write_config
@@ -74,6 +80,21 @@ def test_what_is_no_hint(tmp_path: Path, content: str) -> None:
     path.write_text(content)
 
     assert hinted(COMMAND, environ) == []
+
+
+@pytest.mark.parametrize("level", ["process", "none"])
+def test_an_early_zygote_serves_its_own_level_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, level: str
+) -> None:
+    for name, value in environ_of(tmp_path).items():
+        monkeypatch.setenv(name, value)
+    spec = FunctionSpec("f", "index.handler", str(tmp_path), python=sys.executable)
+    early = Launch([sys.executable], os.environ, "process")
+    used = _launch(Config("s.yaml", (spec,), BoxSettings(), ()), RunOptions(), level, early)
+    alive = len(os.listdir(tmp_path / "state" / "runs"))
+    used.abandon()
+
+    assert (used is early, used.isolation, alive) == (level == "process", level, 1)
 
 
 def test_another_level_than_the_hinted_one(tmp_path: Path) -> None:
