@@ -42,12 +42,13 @@ class BoxWalls:
         self.refusal = ""
         """Why nothing may run here."""
         self.told: Walls | None = None
-        """What is in force, as the last instance with news reported it."""
+        """What is in force around the functions, as far as they have reported."""
         self.on_told: Callable[[Walls], None] | None = None
         self._may_degrade = settings.allows_degraded
         self._box = box_tag >> procs.TAG_SERIAL_BITS
         self._groups = Groups(procs.box_name(box_tag)) if self.level != "none" else None
         self._busy: list[Group] = []
+        self._reports: dict[str, Walls] = {}
 
     @property
     def features(self) -> frozenset[str]:
@@ -105,10 +106,12 @@ class BoxWalls:
             reasons = self._groups.reasons
             lacks += [Lack(_MECHANISMS[key], reasons[key]) for key in _used(spec) if key in reasons]
         walls = Walls(self.level, held, tuple(lacks), self._conditions(spec))
-        if self.told is None or walls != self.told:
-            self.told = walls
+        self._reports[spec.name] = walls
+        together = _together(self.level, list(self._reports.values()))
+        if together != self.told:
+            self.told = together
             if self.on_told:
-                self.on_told(walls)
+                self.on_told(together)
         if not self._may_degrade:
             self.refusal = self.refusal or refusal(walls)
         return self.refusal
@@ -130,6 +133,14 @@ class BoxWalls:
 
     def _remove_busy(self) -> None:
         self._busy = [group for group in self._busy if not group.remove()]
+
+
+def _together(level: str, reports: list[Walls]) -> Walls:
+    """What the functions have in common: what one has to do without is told, whoever spoke last."""
+    lacks = tuple(dict.fromkeys(lack for walls in reports for lack in walls.lacks))
+    held = frozenset().union(*(walls.held for walls in reports))
+    conditions = frozenset().union(*(walls.conditions for walls in reports))
+    return Walls(level, held - {lack.mechanism for lack in lacks}, lacks, conditions)
 
 
 def _used(spec: FunctionSpec) -> list[str]:
