@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from sandbox.aio import AsyncEventStream, AsyncSandbox
     from sandbox.blocking import EventStream, Sandbox
     from sandbox.core.outcome import Cause
-    from sandbox.core.spec import BoxSettings, Callback, FunctionSpec
+    from sandbox.core.spec import BoxSettings, Callback, FunctionSpec, Mount
     from sandbox.engine.host import LifecycleEvent
     from sandbox.engine.supervisor import InstanceRecord
     from sandbox.errors import (
@@ -42,6 +42,7 @@ __all__ = [
     "InstanceRecord",
     "InvokeResult",
     "LifecycleEvent",
+    "Mount",
     "NotFound",
     "OpenedTwice",
     "Sandbox",
@@ -63,6 +64,7 @@ _HOMES = {
     "InstanceRecord": "sandbox.engine.supervisor",
     "InvokeResult": "sandbox.result",
     "LifecycleEvent": "sandbox.engine.host",
+    "Mount": "sandbox.core.spec",
     "NotFound": "sandbox.errors",
     "OpenedTwice": "sandbox.errors",
     "Sandbox": "sandbox.blocking",
