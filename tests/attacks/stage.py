@@ -42,9 +42,10 @@ Facts = dict[str, Any]
 class Stage:
     """The box, and what is prepared around it."""
 
-    def __init__(self, level: str, folder: Path, network: str) -> None:
+    def __init__(self, level: str, folder: Path, network: str, python: str) -> None:
         self.level = level
         self.network = network
+        self.python = python
         self.folder = folder
         self.name = f"fcbox-attack-{os.getpid()}"
         self.number = 0x0FCB0000 | os.getpid() & 0x7FFE
@@ -64,7 +65,7 @@ class Stage:
         is_offline = name == "offline" and self.level != "none"
         handler = "victim.handler" if name == "victim" else "index.handler"
         return FunctionSpec(
-            name, handler, str(self.folder / "code"), python=sys.executable, timeout_s=60.0,
+            name, handler, str(self.folder / "code"), python=self.python, timeout_s=60.0,
             min_instances=instances, max_instances=instances,
             network="off" if is_offline else self.network,
         )  # fmt: skip
@@ -343,7 +344,10 @@ def main() -> None:
     options = json.loads(sys.argv[1])
     sys.path.append(str(Path(options["folder"], "code")))  # what attacks are made of
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-    stage = Stage(options["level"], Path(options["folder"]), options.get("network", ""))
+    stage = Stage(
+        options["level"], Path(options["folder"]), options.get("network", ""),
+        options.get("python", sys.executable),
+    )  # fmt: skip
     with stage.box as box:
         try:
             stage.prepare()

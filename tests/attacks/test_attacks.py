@@ -14,6 +14,7 @@ import pytest
 
 from tests.attacks.catalogue import ATTACKS, COLUMNS, LEVELS, USERS
 from tests.attacks.runs import RESULTS, available_users, missing_outside, run
+from tests.boxes import ENDS, PYTHONS
 
 Words = dict[str, list[str]]
 VICTIM_HAS = {
@@ -80,6 +81,14 @@ def test_strict_with_the_hosts_network(user: str) -> None:
     found: Words = run("strict", user, network="host")["found"]
 
     assert holes(found) == {"taking an abstract name": ["the name is taken"]}
+
+
+def test_strict_on_the_oldest_interpreter() -> None:
+    """The walls are raised from Python: by any version of it."""
+    told = run("strict", available_users()[0], python=PYTHONS[ENDS[0]])
+
+    assert told["able"] == ["file", "program", "sockets", "thread"]
+    assert holes(told["found"]) == {}
 
 
 @pytest.mark.parametrize("user", USERS)
