@@ -10,15 +10,15 @@ import pytest
 import uvloop
 
 from sandbox import AsyncSandbox, BoxSettings, Cause, FunctionSpec, NotFound, SandboxClosed
-from tests.boxes import box_tag, environ_of, live_processes, write_function
+from tests.boxes import box_tag, environ_of, live_processes, workers, write_function
 
 ECHO = "def handler(event, context): return event"
 SLEEPER = """
 import os, time
 
 def handler(event, context):
-    if event == b"pid":
-        return str(os.getpid())
+    if event == b"who":
+        return os.environ["FC_INSTANCE_ID"]
     print("begun", flush=True)
     time.sleep(3600)
 """
@@ -81,12 +81,12 @@ def test_cancelled_await_ends_the_instance(run: Run, tmp_path: Path) -> None:
     async def body() -> None:
         spec = write_function(tmp_path, SLEEPER, timeout_s=60, max_instances=1)
         async with sandbox(tmp_path, spec) as box:
-            first = await box.invoke("f", b"pid")
+            first = await box.invoke("f", b"who")
             names: list[str] = []
             box.supervisor.listen(lambda event: names.append(event.detail or event.name))
             with pytest.raises(TimeoutError):
                 await asyncio.wait_for(box.invoke("f", b"sleep"), 0.05)
-            second = await box.invoke("f", b"pid")
+            second = await box.invoke("f", b"who")
 
             assert second.ok
             assert second.body != first.body
@@ -104,7 +104,7 @@ def test_cancelled_in_the_queue(run: Run, tmp_path: Path) -> None:
         async with sandbox(tmp_path, spec) as box:
             running = asyncio.ensure_future(box.invoke("f", b"sleep"))
             await asyncio.sleep(0)
-            waiting = asyncio.ensure_future(box.invoke("f", b"pid"))
+            waiting = asyncio.ensure_future(box.invoke("f", b"who"))
             await asyncio.sleep(0)
             waiting.cancel()
             with pytest.raises(asyncio.CancelledError):
@@ -149,7 +149,7 @@ def test_nothing_is_left(run: Run, tmp_path: Path) -> None:
         box = await sandbox(tmp_path, write_function(tmp_path, ECHO)).open()
         tag = box_tag(tmp_path / "state")
         await box.invoke("f")
-        assert len(live_processes(tag)) == 1
+        assert len(workers(live_processes(tag))) == 1
         await box.close()
         await box.close()
 
@@ -171,14 +171,14 @@ def test_not_found_and_kill(run: Run, tmp_path: Path) -> None:
                 box.kill("nope")
             with pytest.raises(NotFound):
                 box.recycle("nope")
-            pid = (await box.invoke("f", b"pid")).body
+            first = (await box.invoke("f", b"who")).body
             running = asyncio.ensure_future(box.invoke("f", b"sleep"))
             await asyncio.sleep(0.02)
             box.kill(box.instances()[0])
             result = await running
 
             assert (result.cause, result.signal) == (Cause.SIGNAL, 9)
-            assert (await box.invoke("f", b"pid")).body != pid
+            assert (await box.invoke("f", b"who")).body != first
 
     run(body)
 

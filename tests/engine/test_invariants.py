@@ -241,12 +241,12 @@ def test_one_initializer_for_each_instance(tmp_path: Path, seed: int) -> None:
 
     def initialize(context):
         with open("/mnt/shared/count", "a") as count:
-            count.write("%d\\n" % os.getpid())
+            count.write(os.environ["FC_INSTANCE_ID"] + "\\n")
 
     def handler(event, context):
         if event == b"crash":
             os._exit(1)
-        return str(os.getpid())
+        return os.environ["FC_INSTANCE_ID"]
     """
     dice = random.Random(seed)
     spec = write_function(

@@ -21,12 +21,11 @@ from sandbox import BoxSettings, Cause, InvokeResult, LifecycleEvent, NotFound, 
 from tests.boxes import (
     PYTHON,
     PatientSandbox,
-    box_tag,
     error_text,
-    live_processes,
     open_box,
     share,
     wait_until,
+    workers,
     write_function,
 )
 
@@ -39,13 +38,13 @@ def handler(event, context):
     open("/mnt/shared/%s.begun" % name, "w").close()
     with open("/mnt/shared/" + name, "rb") as gate:
         gate.read()
-    return "%d %s" % (os.getpid(), name)
+    return "%s %s" % (os.environ["FC_INSTANCE_ID"], name)
 
 def initialize(context):
     pass
 
 def pre_stop(context):
-    print("PreStop of %d" % os.getpid())
+    print("PreStop of %s" % os.environ["FC_INSTANCE_ID"])
 """
 
 
@@ -98,7 +97,7 @@ def test_one_request_at_a_time(tmp_path: Path) -> None:
         with open("/proc/self/stat") as stat:
             stat.read()
         lock.release()
-        return str(os.getpid())
+        return os.environ["FC_INSTANCE_ID"]
     """
     with open_box(tmp_path, write_function(tmp_path, source, max_instances=3)) as box:
         futures = [box.submit("f", b"") for _ in range(60)]
@@ -310,17 +309,18 @@ def test_failing_minimum_instances_back_off(tmp_path: Path) -> None:
 
 def test_spares_are_used_and_refilled(tmp_path: Path) -> None:
     """A blank worker becomes the function's at once; another takes its place on the shelf."""
-    source = "import os\ndef handler(event, context): return str(os.getpid())"
-    spec = write_function(tmp_path, source, max_instances=1)
+    spec = write_function(tmp_path, ECHO, max_instances=1)
     with open_box(tmp_path, spec, BoxSettings(spares=2, grace_s=1)) as box:
         blank = spares(box)
-        pid = int(box.invoke("f").body)
+        assert box.invoke("f").ok
+        pid = box.instances()[0].pid
         wait_until(lambda: len(spares(box) - {pid}) == 2, "the shelf to be full")
 
         assert pid in blank
         box.kill(box.instances()[0])
         wait_until(lambda: not box.instances(), "its end")
-        assert int(box.invoke("f").body) != pid
+        assert box.invoke("f").ok
+        assert box.instances()[0].pid != pid
 
 
 def spares(box: PatientSandbox) -> set[int]:
@@ -331,7 +331,7 @@ def spares(box: PatientSandbox) -> set[int]:
         return sum(guest.has_greeted for shelf in shelves.values() for guest in list(shelf))
 
     wait_until(lambda: greeted() == 2, "two spares")
-    return box.processes()
+    return workers(box.processes())
 
 
 def test_dead_spares_harm_nobody(tmp_path: Path) -> None:
@@ -883,7 +883,7 @@ def test_daemons_go_with_their_instance(tmp_path: Path) -> None:
     """
     with open_box(tmp_path, write_function(tmp_path, source)) as box:
         assert box.invoke("f").ok
-        assert len(live_processes(box_tag(tmp_path / "state"))) == 2
+        assert len(workers(box.processes())) == 2
         box.recycle("f")
         wait_until(lambda: box.instances() == [], "the instance's end")
 
