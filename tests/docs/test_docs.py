@@ -12,6 +12,7 @@ import pytest
 
 from sandbox.cli import exits
 from sandbox.core.lifecycle import render_table
+from sandbox.core.walls import PROMISES
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("configs/*/*.md")])
@@ -33,6 +34,8 @@ _FENCE = re.compile(r"^```.*?^```\n", re.DOTALL | re.MULTILINE)
 _ID = re.compile(r"\b([1c])-[0-9a-f]{8}-[0-9a-f]{8}-[0-9a-f]{12}")
 _TIME = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}")
 _OTHER_PYTHON = re.compile(r".*\[FCB504\]\n.*\n.*\^\n\n")
+_PROOFS = re.compile(r"^\| `([a-z]+)` \| (`tests/.*) \|$", re.MULTILINE)
+_TEST = re.compile(r"`(tests/[^`]+\.py)::(\w+)`")
 _OPTION = re.compile(r"(?<![\w-])--?[a-z][a-z-]*")
 
 
@@ -80,6 +83,21 @@ def test_generated_parts_are_fresh(tmp_path: Path) -> None:
     result = run_python("scripts/generate_docs.py", "--check", state=tmp_path)
 
     assert (result.returncode, result.stdout) == (0, "")
+
+
+def test_every_promise_has_its_proof() -> None:
+    """And every test that is named is there."""
+    text = read("docs/security.md")
+    proofs = dict(_PROOFS.findall(text))
+    missing = [f"{path}::{name}" for path, name in _TEST.findall(text) if not has_test(path, name)]
+
+    assert list(proofs) == [promise.key for promise in PROMISES]
+    assert [key for key, tests in proofs.items() if not _TEST.search(tests)] == []
+    assert missing == []
+
+
+def has_test(path: str, name: str) -> bool:
+    return (ROOT / path).exists() and f"\ndef {name}(" in read(path)
 
 
 @pytest.mark.parametrize("name", EXIT_CODE_FILES)
