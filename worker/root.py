@@ -111,6 +111,7 @@ class Root(object):
 
     def _fill(self, places):
         # type: (List[mounts.Place]) -> Dict[str, str]
+        self._mount_own_storage()
         for path in SYSTEM + _SEEN:
             _copy(path)
         self._add_user()
@@ -119,7 +120,7 @@ class Root(object):
         for path, target in _LINKS:
             _make_folder(os.path.dirname(path))
             os.symlink(target, "." + path)
-        for folder in (TMP, SHM, "/proc", "/run", mounts.LAYERS_DIR):
+        for folder in ("/proc", "/run", mounts.LAYERS_DIR):
             _make_folder(folder)
         for folder in interpreter_folders():
             if not _exists(folder):  # it may be below another one
@@ -131,12 +132,20 @@ class Root(object):
         syscalls.set_tree(-100, ".", syscalls.MOUNT_ATTR_RDONLY)
         return self._fill_writable(places)
 
+    def _mount_own_storage(self):
+        # type: () -> None
+        # First of all: the interpreter may be in a folder of the host's /tmp.
+        walls = self._setup["walls"]
+        for folder, size_mb in ((TMP, walls["disk_mb"]), (SHM, walls["shm_mb"])):
+            _make_folder(folder)
+            options = "mode=1777,size=%dm" % size_mb
+            mount("tmpfs", "." + folder, MS_NOSUID | MS_NODEV, "tmpfs", options)
+
     def _fill_writable(self, places):
         # type: (List[mounts.Place]) -> Dict[str, str]
-        options = "mode=1777,size=%dm"
-        flags = MS_NOSUID | MS_NODEV
-        mount("tmpfs", "." + TMP, flags, "tmpfs", options % self._setup["walls"]["disk_mb"])
-        mount("tmpfs", "." + SHM, flags, "tmpfs", options % self._setup["walls"]["shm_mb"])
+        for folder in (TMP, SHM):
+            flags = syscalls.MS_REMOUNT | MS_BIND | MS_NOSUID | MS_NODEV
+            mount(None, "." + folder, flags)  # these alone, not what is mounted below them
         mount("/proc", "./proc", MS_BIND | MS_REC)
         _make_folders(place for place in places if mounts.is_below(place.target, TMP))
         refused = {}

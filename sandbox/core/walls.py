@@ -94,9 +94,9 @@ MECHANISMS = {
     ),
     "landlock_scopes": Mechanism("Landlock scopes", "a kernel from 6.12 on with Landlock"),
     "seccomp": Mechanism("system call filter", "a kernel with CONFIG_SECCOMP_FILTER"),
-    "capabilities": Mechanism("no capabilities", "tell us: every kernel can do this"),
-    "no_new_privs": Mechanism("no new privileges", "a kernel from 3.5 on"),
-    "non_dumpable": Mechanism("not dumpable", "tell us: every kernel can do this"),
+    "capabilities": Mechanism("capability drop", "tell us: every kernel can do this"),
+    "no_new_privs": Mechanism("privilege lock", "a kernel from 3.5 on"),
+    "non_dumpable": Mechanism("hidden memory", "tell us: every kernel can do this"),
     "own_uid": Mechanism(
         "own uid",
         "make the code and the interpreter readable for other users (chmod o+rX), or run where "
