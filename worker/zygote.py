@@ -150,6 +150,8 @@ def _in_namespace(tag):
     """The pids of worker, init and midwife; as those of a clone, 0 first of all in the worker."""
     home = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
     try:
+        if not _leave_pid_namespace():
+            return _alone(tag)
         worker, init = _deliver(tag)
         if worker != 0:
             syscalls.setns(home, syscalls.CLONE_NEWPID)
@@ -165,7 +167,7 @@ def _with_midwife(tag):
     midwife = clone_sibling()
     if midwife == 0:
         os.close(told)
-        worker, init = _deliver(tag)
+        worker, init = _deliver(tag) if _leave_pid_namespace() else _worker_alone()
         if worker != 0:
             os.write(telling, _PAIR.pack(worker, init))
             os._exit(0)
@@ -180,21 +182,34 @@ def _with_midwife(tag):
     return worker, init, midwife
 
 
-def _deliver(tag):
-    # type: (int) -> Tuple[int, int]
-    """Worker and init; no init where the machine refuses a pid namespace: the instance tells."""
-    init = 0
+def _leave_pid_namespace():
+    # type: () -> bool
+    """For all children to come; False where the machine refuses it, and then the instance tells."""
     try:
         syscalls.unshare(syscalls.CLONE_NEWPID)
-        init = clone_sibling()
-        if init == 0:
-            enter_init(tag)
     except OSError:
-        pass
+        return False
+    return True
+
+
+def _deliver(tag):
+    # type: (int) -> Tuple[int, int]
+    """The worker, and the init, which is the first in a pid namespace."""
     try:
-        return clone_sibling(), init
+        init = clone_sibling()
     except OSError as exc:
-        return -(exc.errno or 1), init
+        return -(exc.errno or 1), 0
+    if init == 0:
+        enter_init(tag)
+    return _worker_alone()[0], init
+
+
+def _worker_alone():
+    # type: () -> Tuple[int, int]
+    try:
+        return clone_sibling(), 0
+    except OSError as exc:
+        return -(exc.errno or 1), 0
 
 
 def _wear(tag):
