@@ -157,7 +157,8 @@ def _is_of(pid: int, tag: int) -> bool:
         ceiling = limits.partition("Max realtime timeout")[2].split()[1:2]
         if ceiling in ([], ["unlimited"]) or int(ceiling[0]) >> 24 != tag >> 24:
             return False
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0] not in "ZX"
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
+        return fields[0] not in "ZX" or int(fields[17]) > 1  # the first thread may end alone
     except OSError:
         return False
 

@@ -270,7 +270,9 @@ def _carries(pid, box_tag):
         if tag < 0 or tag >> TAG_SERIAL_BITS != box_tag >> TAG_SERIAL_BITS:
             return False
         with open("/proc/%d/stat" % pid, "rb") as stat:
-            return stat.read().rpartition(b") ")[2][:1] not in b"ZX"
+            fields = stat.read().rpartition(b") ")[2].split()
+        # One whose first thread has ended alone looks like a zombie, but has other threads.
+        return fields[0] not in b"ZX" or int(fields[17]) > 1
     except OSError:
         return False
 

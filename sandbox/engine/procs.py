@@ -43,6 +43,7 @@ TAG_SERIAL_BITS = 24
 _TAG_BASE = 1 << 62
 _PF_EXITING = 0x4  # include/linux/sched.h: set before a dying process closes its files
 _BOX_BITS = 38
+_FLAGS, _THREADS = 6, 17  # in /proc/PID/stat, from the state on
 
 
 def new_box_tag() -> int:
@@ -84,12 +85,8 @@ class Child:
         """It is on its way out, or dead, and not reaped yet; it comes back no more."""
         if self._pidfd < 0:
             return False
-        try:
-            with open(f"/proc/{self.pid}/stat", "rb") as stat:
-                flags = int(stat.read().rpartition(b") ")[2].split()[6])
-        except OSError:
-            return True  # somebody else has reaped it
-        return bool(flags & _PF_EXITING)
+        fields = _stat_of(self.pid)
+        return not fields or bool(int(fields[_FLAGS]) & _PF_EXITING)
 
     def signal(self, signum: int) -> None:
         """Sends a signal; nothing when it is gone."""
@@ -145,6 +142,9 @@ def sweep_box(box_tag: int) -> int:
     """SIGKILLs every process of a box; gives how many were found alive."""
     box = box_tag >> TAG_SERIAL_BITS
     of_box = [(pid, tag) for pid, tag in _tagged() if tag >> TAG_SERIAL_BITS == box]
+    # The init of a pid namespace cannot end before somebody has reaped the worker beside it, and
+    # that is pid 1 now, which may take its time. No code of a process on its way out runs again.
+    of_box = [(pid, tag) for pid, tag in of_box if not _is_over(pid)]
     return sum(_send(pid, tag, signal.SIGKILL) for pid, tag in of_box)
 
 
@@ -248,6 +248,24 @@ def _send(pid: int, tag: int, signum: int) -> bool:
 
 
 def _is_zombie(pid: int) -> bool:
-    # A zombie keeps its limits until its parent reaps it; it is dead all the same.
-    with open(f"/proc/{pid}/stat", "rb") as stat:
-        return stat.read().rpartition(b") ")[2][:1] in b"ZX"
+    # A zombie keeps its limits until its parent reaps it; it is dead all the same. A process whose
+    # first thread has ended alone looks like one, but has other threads.
+    fields = _stat_of(pid)
+    return not fields or (fields[0] in b"ZX" and int(fields[_THREADS]) <= 1)
+
+
+def _is_over(pid: int) -> bool:
+    """Gone, or on its way out with its last thread."""
+    fields = _stat_of(pid)
+    if not fields:
+        return True
+    return bool(int(fields[_FLAGS]) & _PF_EXITING) and int(fields[_THREADS]) <= 1
+
+
+def _stat_of(pid: int) -> list[bytes]:
+    """The fields after the name (proc_pid_stat(5)); none of a process that is gone."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as stat:
+            return stat.read().rpartition(b") ")[2].split()
+    except OSError:
+        return []

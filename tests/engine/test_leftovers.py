@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from sandbox.engine import leftovers
-from tests.boxes import environ_of, live_processes, open_box, wait_until, write_function
+from tests.boxes import environ_of, live_processes, open_box, wait_until, workers, write_function
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 DAEMON = """
@@ -31,9 +31,10 @@ def handler(event, context):
 """
 BOX = """
 import json, os, sys
-from sandbox import FunctionSpec, Sandbox
-code, python = sys.argv[1:]
-with Sandbox([FunctionSpec("f", "index.handler", code, python=python)], environ=os.environ) as box:
+from sandbox import BoxSettings, FunctionSpec, Sandbox
+code, python, level = sys.argv[1:]
+spec, settings = FunctionSpec("f", "index.handler", code, python), BoxSettings(isolation=level)
+with Sandbox([spec], settings, environ=os.environ) as box:
     assert box.invoke("f").ok
     pids = [record.pid for record in box.instances()] + box.statistics()["zygotes"]
     print(json.dumps(pids), flush=True)
@@ -51,11 +52,12 @@ print(leftovers.live_records(sys.argv[1]))
 class Box:
     """A supervisor in a process of its own, whose instance has made a daemon."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, level: str) -> None:
         spec = write_function(folder, DAEMON)
+        self.level = level
         self.environ = environ_of(folder)
         self.process = subprocess.Popen(
-            [sys.executable, "-c", BOX, spec.code_dir, spec.python],
+            [sys.executable, "-c", BOX, spec.code_dir, spec.python, level],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env={**self.environ, "PYTHONPATH": str(REPOSITORY)},
@@ -71,20 +73,21 @@ class Box:
         self.process.communicate()
 
 
-@pytest.fixture
-def box(tmp_path: Path) -> Iterator[Box]:
-    box = Box(tmp_path)
+@pytest.fixture(params=["none", "process", "strict"])
+def box(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Box]:
+    box = Box(tmp_path, request.param)
     yield box
     box.kill()
 
 
 def test_killed_supervisor_takes_everything_with_it(tmp_path: Path, box: Box) -> None:
     """Workers, zygote and daemons are gone within a second; the next box removes the files."""
-    assert len(live_processes(box.tag)) == 2
+    assert len(workers(live_processes(box.tag))) == 2
     box.kill()
     (box.folder / "home" / "left").write_text("by the function")
 
-    wait_until(lambda: not live_processes(box.tag), "the end of worker and daemon", 1.0)
+    wait_until(lambda: not workers(live_processes(box.tag)), "worker and daemon to end", 1.0)
+    wait_until(lambda: not live_processes(box.tag), "pid 1 to reap, so that the init can end")
     wait_until(lambda: not is_alive(box.zygote), "the zygote's end", 1.0)
     assert box.folder.exists()
     with open_box(tmp_path, write_function(tmp_path, DAEMON)) as next_box:
@@ -107,9 +110,13 @@ def test_processes_that_outlived_their_box_are_ended(box: Box) -> None:
     box.kill()
     wait_until(lambda: not is_alive(box.worker), "the worker's own parent death signal")
 
-    assert len(live_processes(box.tag)) == 1, "the daemon lives on"
+    if box.level == "none":
+        assert len(live_processes(box.tag)) == 1, "the daemon lives on"
+    begun = time.monotonic()
     assert leftovers.clean(box.environ["FCBOX_STATE_DIR"]) == 1
-    assert live_processes(box.tag) == set()
+    assert time.monotonic() - begun < 0.5, "it does not wait for pid 1 to reap the worker"
+    assert workers(live_processes(box.tag)) == set()
+    wait_until(lambda: not live_processes(box.tag), "the end of the init")
     assert not box.folder.exists()
 
 

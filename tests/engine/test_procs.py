@@ -223,6 +223,26 @@ def test_zombies_count_as_dead(loop: PollLoop, ready: tuple[int, int]) -> None:
     assert ended(loop, pid).status == 0
 
 
+def test_a_first_thread_that_ends_alone(loop: PollLoop, ready: tuple[int, int]) -> None:
+    """The process looks like a zombie from then on, and its other threads run."""
+    tag = procs.new_box_tag() | 1
+    hides = """
+import ctypes, threading, time
+def live():
+    while "Z" not in open("/proc/self/stat").read().rpartition(") ")[2][:1]:
+        time.sleep(0.001)
+    os.write(3, b'.')
+    time.sleep(3600)
+threading.Thread(target=live).start()
+ctypes.CDLL(None).syscall({"x86_64": 60, "aarch64": 93}[os.uname().machine], 0)
+"""
+    child = procs.Child(loop, tagged(tag, hides, ready), lambda child: None)
+
+    assert live_processes(tag) == {child.pid}
+    assert procs.sweep({tag}) == {tag}
+    loop.run_until(lambda: not child.is_alive)
+
+
 def test_newborn_clone_is_found(loop: PollLoop, ready: tuple[int, int]) -> None:
     """It has its zygote's soft limit before it has set its own hard one."""
     tag = procs.new_box_tag() | 1
