@@ -15,14 +15,14 @@ from sandbox import AsyncSandbox, FunctionSpec
 from sandbox.engine.pool import Pool
 from sandbox.http.app import Limits, make_app
 from sandbox.http.server import listen, serve
-from tests.boxes import environ_of, write_function
+from tests.boxes import environ_of, share, write_function
 from tests.http.serving import Answer, ask, invocations
 
 SLOW = """
     import time
 
     def handler(event, context):
-        with open(event.decode(), "w"):
+        with open("/mnt/shared/" + event.decode().strip(), "w"):
             pass
         time.sleep(3600)
 """
@@ -119,9 +119,10 @@ def test_a_port_can_be_bound_again_at_once_after_it_served(tmp_path: Path) -> No
     ],
 )
 def test_what_is_in_progress_has_a_limit(tmp_path: Path, limits: Limits, message: str) -> None:
-    started = tmp_path / "started"
-    event = str(started).encode().rjust(60, b"/")
-    spec = write_function(tmp_path, SLOW, timeout_s=1, max_instances=2)
+    started = tmp_path / "shared" / "started"
+    event = b"started".rjust(60)
+    mounts = share(tmp_path / "shared")
+    spec = write_function(tmp_path, SLOW, timeout_s=1, max_instances=2, mounts=mounts)
 
     async def scenario(served: Open) -> None:
         first = asyncio.create_task(served.invoke(event))
@@ -185,14 +186,15 @@ def test_a_client_that_went_away_from_the_queue_does_not_run(tmp_path: Path) -> 
     def is_queued(pool: Pool, length: int) -> bool:
         return pool.queue_length == length
 
-    first, second = tmp_path / "first", tmp_path / "second"
-    spec = write_function(tmp_path, SLOW, timeout_s=60, max_instances=1)
+    mounts = share(tmp_path / "shared")
+    first, second = tmp_path / "shared" / "first", tmp_path / "shared" / "second"
+    spec = write_function(tmp_path, SLOW, timeout_s=60, max_instances=1, mounts=mounts)
 
     async def scenario(served: Open) -> None:
         pool = served.box.supervisor.pools["f"]
         clients = []
         for started, queued in ((first, 0), (second, 1)):
-            event = str(started).encode()
+            event = started.name.encode()
             client = socket.create_connection(("127.0.0.1", served.port))
             clients.append(client)
             head = f"POST {invocations()} HTTP/1.1\r\nHost: localhost\r\n"
@@ -210,19 +212,20 @@ def test_a_client_that_went_away_from_the_queue_does_not_run(tmp_path: Path) -> 
 
 
 def test_stopping_waits_for_the_responses_that_run(tmp_path: Path) -> None:
-    gate, started = tmp_path / "gate", tmp_path / "started"
+    gate, started = tmp_path / "shared" / "gate", tmp_path / "shared" / "started"
     spec = write_function(
         tmp_path,
-        f"""
+        """
         import os, time
 
         def handler(event, context):
-            open({str(started)!r}, "w").close()
-            while not os.path.exists({str(gate)!r}):
+            open("/mnt/shared/started", "w").close()
+            while not os.path.exists("/mnt/shared/gate"):
                 time.sleep(0.002)
             return "late, but well"
         """,
         timeout_s=20,
+        mounts=share(tmp_path / "shared"),
     )
 
     async def scenario(served: Open) -> None:
