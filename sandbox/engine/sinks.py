@@ -6,6 +6,7 @@
 
 import json
 import os
+import re
 import select
 import stat
 import time
@@ -20,6 +21,10 @@ CONGESTED_BYTES = 4 << 20
 LAST_WAIT_MS = 10_000
 _CHUNK = 4096
 """PIPE_BUF: a pipe that polls writable takes this much without blocking."""
+_DRIVES_TERMINAL = re.compile(
+    rb"\x1b(?!\[[0-9;:]*m)|[\x00-\x08\x0b\x0c\x0e-\x1a\x1c-\x1f\x7f]|\r(?!\n)|\xc2[\x80-\x9f]"
+)
+"""Control characters but for tabs, line ends and the sequences that set colours (ECMA-48)."""
 _to_json = json.JSONEncoder(ensure_ascii=False).encode  # json.dumps would make one for each line
 
 
@@ -41,7 +46,8 @@ class Outlet:
         self._poll = select.poll()
         self._poll.register(fd, select.POLLOUT)
         mode = os.fstat(fd).st_mode
-        self._is_file = stat.S_ISREG(mode) or (stat.S_ISCHR(mode) and not os.isatty(fd))
+        self.is_terminal = stat.S_ISCHR(mode) and os.isatty(fd)
+        self._is_file = stat.S_ISREG(mode) or (stat.S_ISCHR(mode) and not self.is_terminal)
 
     @property
     def is_congested(self) -> bool:
@@ -121,6 +127,11 @@ class OutletSink:
     def write(self, span: Span) -> None:
         raise NotImplementedError
 
+    def _shown(self, data: bytes) -> bytes:
+        """What a function wrote, for a terminal: it could move the cursor over lines that are not
+        its own, or have the terminal answer, which reads as if somebody had typed."""
+        return _DRIVES_TERMINAL.sub(_as_text, data) if self._outlet.is_terminal else data
+
     def flush(self) -> None:
         self._outlet.flush()
 
@@ -133,7 +144,7 @@ class FcSink(OutletSink):
 
     def write(self, span: Span) -> None:
         if span.source != NOTICE:
-            self._outlet.write(_whole(span.data))
+            self._outlet.write(_whole(self._shown(span.data)))
 
 
 class ConsoleSink(OutletSink):
@@ -153,7 +164,7 @@ class ConsoleSink(OutletSink):
         tint = self._tint(span)
         prefix = (self._DIM + head + self._RESET + tint if self._has_color else head).encode()
         newline = (self._RESET + "\n" if tint else "\n").encode()
-        lines = span.data[:-1] if span.data.endswith(b"\n") else span.data
+        lines = self._shown(span.data[:-1] if span.data.endswith(b"\n") else span.data)
         self._outlet.write(prefix + lines.replace(b"\n", newline + prefix) + newline)
 
     def _tint(self, span: Span) -> str:
@@ -190,6 +201,10 @@ class JsonSink(OutletSink):
         lines = [text] if span.source == LOGGER else text.split("\n")
         rows = (f'{head}, "text": {_to_json(line)}}}\n' for line in lines)
         self._outlet.write("".join(rows).encode("utf-8", "replace"))
+
+
+def _as_text(control: "re.Match[bytes]") -> bytes:
+    return b"".join(b"\\x%02x" % byte for byte in control.group().lstrip(b"\xc2"))
 
 
 FORMATS = ("console", "fc", "json")

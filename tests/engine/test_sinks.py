@@ -4,6 +4,7 @@ import fcntl
 import json
 import os
 import time
+import tty
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -103,6 +104,38 @@ def test_colored_console(loop: PollLoop, tmp_path: Path) -> None:
         colored = colored.replace(b"\x1b[" + code + b"m", b"")
 
     assert colored == plain
+
+
+DRIVING = [
+    (b"red \x1b[1;31mtext\x1b[0m\tand a tab", None),
+    (b"where is the cursor? \x1b[6n", b"where is the cursor? \\x1b[6n"),
+    (b"a title \x1b]0;x\x07", b"a title \\x1b]0;x\\x07"),
+    (b"over the prefix\rother/0000 | forged", b"over the prefix\\x0dother/0000 | forged"),
+    (b"eight bits \xc2\x9b6n", b"eight bits \\x9b6n"),
+    (b"\x1b[", b"\\x1b["),
+    ("é 一 \xa0".encode(), None),
+]
+
+
+@pytest.mark.parametrize("name", ["console", "fc"])
+@pytest.mark.parametrize(("text", "shown"), DRIVING)
+def test_a_function_does_not_drive_the_terminal(
+    loop: PollLoop, tmp_path: Path, name: str, text: bytes, shown: bytes | None
+) -> None:
+    """A terminal answers some sequences as if somebody had typed; a file gets what was written."""
+    master, slave = os.openpty()
+    tty.setraw(slave)
+    path = tmp_path / "log"
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT)
+    for target in (slave, fd):
+        sink = make_sink(name, Outlet(loop, target))
+        sink.write(span("stdout", text + b"\n"))
+        sink.close(False)
+
+    assert os.read(master, 4096).endswith((text if shown is None else shown) + b"\n")
+    assert path.read_bytes().endswith(text + b"\n")
+    for opened in (master, slave, fd):
+        os.close(opened)
 
 
 def test_json(loop: PollLoop, tmp_path: Path) -> None:
