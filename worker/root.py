@@ -31,7 +31,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Dict, Iterable, List, Optional, Tuple
 
-__all__ = ["CODE", "TMP", "Root"]
+__all__ = ["CODE", "TMP", "Root", "mount_proc"]
 
 CODE, TMP, SHM = "/code", "/tmp", "/dev/shm"
 DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
@@ -51,18 +51,27 @@ _PASSWD = (
 )
 
 
+def mount_proc():
+    # type: () -> None
+    """One that shows this pid namespace: the host's has other numbers for us. Raises OSError.
+
+    In a user namespace the kernel refuses that where a part of the host's is covered, as it is in
+    most containers (mount_namespaces(7)).
+    """
+    mount("proc", "/proc", MS_NOSUID | MS_NODEV | syscalls.MS_NOEXEC, "proc")
+
+
 class Root(object):
     """One instance's. `uid` is what it is going to have, None to stay who it is.
 
     `shown_uid` is how it will see itself: /etc/passwd has a line for that one.
     """
 
-    def __init__(self, setup, uid, shown_uid, has_own_processes):
-        # type: (Dict[str, Any], Optional[int], int, bool) -> None
+    def __init__(self, setup, uid, shown_uid):
+        # type: (Dict[str, Any], Optional[int], int) -> None
         self._setup = setup
         self._uid = uid
         self._shown_uid = shown_uid
-        self._has_own_processes = has_own_processes
         self._owners = {}  # type: Dict[Tuple[int, int], int]
         self._writable = []  # type: List[str]
 
@@ -76,9 +85,6 @@ class Root(object):
         places, refused = mounts.placed(self._setup)
         opened = [place for place in places if place.target not in refused]
         try:
-            if self._has_own_processes:
-                flags = MS_NOSUID | MS_NODEV | syscalls.MS_NOEXEC
-                mount("proc", "/proc", flags, "proc")  # the host's has other numbers for us
             mounts.open_sources(opened)
             self._make_owners(opened)
             self._begin()
@@ -86,7 +92,7 @@ class Root(object):
                 refused.update(self._fill(opened))
                 syscalls.pivot_root(".", ".")
             except OSError:
-                os.chdir("/")
+                _give_up()
                 raise
             syscalls.umount(".", syscalls.MNT_DETACH)
         finally:
@@ -257,6 +263,16 @@ def _is_private(status, target, is_read_only):
 def _is_given(path):
     # type: (str) -> bool
     return path == "/" or any(mounts.is_below(path, folder) for folder in SYSTEM)
+
+
+def _give_up():
+    # type: () -> None
+    """With something over the root, this process would count as one in a chroot(2)."""
+    try:
+        syscalls.umount(".", syscalls.MNT_DETACH)
+    except OSError:
+        pass  # who may not mount may not unmount
+    os.chdir("/")
 
 
 def _resolver():

@@ -34,7 +34,7 @@ _INSIDE_ID = 1000
 _HOST_NAME = "fc"
 _SIOCGIFFLAGS, _SIOCSIFFLAGS, _IFF_UP = 0x8913, 0x8914, 0x1
 _MB = 1 << 20
-_OF_NAMESPACES = ("root", "pid_namespace", "user_namespace")
+_OF_NAMESPACES = ("root", "pid_namespace")
 _OF_STRICT = ("ipc_namespace", "cgroup_namespace", "uts_namespace", "net_namespace")
 
 
@@ -110,8 +110,8 @@ class Walls(object):
         if not self._refusal:
             self._leave_host(uid)
         else:
-            for mechanism in _OF_NAMESPACES + (_OF_STRICT if self._is_strict else ()):
-                self._lack(mechanism, self._refusal)
+            self._lack_namespaces(self._refusal)
+            self._lack("user_namespace", self._refusal)
         if self._root is None:
             self._stay_in_host(uid)
         elif uid is not None:
@@ -119,7 +119,8 @@ class Walls(object):
         self._own_user_namespace()
         self._set_limits()
         self._give_up_privileges()
-        self._attempt("landlock", self._restrict_files)
+        if not self._attempt("landlock", self._restrict_files):
+            self._lack("landlock_scopes", "there is no Landlock")
         self._attempt("seccomp", self._filter_calls)
         self._hide_memory()
         return all(
@@ -167,16 +168,17 @@ class Walls(object):
             namespaces.unshare(syscalls.CLONE_NEWNS)
             namespaces.make_private()
         except OSError as exc:
-            self._lack("root", mounts.reason(exc))
+            self._lack_namespaces(mounts.reason(exc))
             return
         if self._has_own_processes:
-            self.held.append("pid_namespace")
+            # The host's /proc would show all processes: without one of its own it hides nothing.
+            self._attempt("pid_namespace", root.mount_proc)
         else:
             self._lack("pid_namespace", "this machine refuses it")
         if self._is_strict:
             self._leave_more()
         shown_uid = _INSIDE_ID if self._is_strict else os.getuid() if uid is None else uid
-        own_root = root.Root(self._setup, uid, shown_uid, self._has_own_processes)
+        own_root = root.Root(self._setup, uid, shown_uid)
         try:
             self.mounts = own_root.enter()
         except OSError as exc:
@@ -184,6 +186,11 @@ class Walls(object):
             return
         self._root = own_root
         self.held.append("root")
+
+    def _lack_namespaces(self, reason):
+        # type: (str) -> None
+        for mechanism in _OF_NAMESPACES + (_OF_STRICT if self._is_strict else ()):
+            self._lack(mechanism, reason)
 
     def _leave_more(self):
         # type: () -> None
