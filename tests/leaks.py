@@ -4,8 +4,9 @@
     ...
     found = wait_no_leaks(before)      # [] or one line per thing left behind
 
-Looks at child processes (a zombie is one), open descriptors, non-daemon threads, and entries of the
-temp directory that fcbox would have made. One snapshot reads /proc/self and takes about 0.1 ms.
+Looks at child processes (a zombie is one), open descriptors, non-daemon threads, entries of the
+temp directory that fcbox would have made, mounts, and control groups of boxes that are gone. One
+snapshot reads /proc/self and the directories of our own groups, and takes less than 1 ms.
 
 Grandchildren that were re-parented to pid 1 are not seen: a test of those looks for them itself.
 """
@@ -15,6 +16,7 @@ import os
 import tempfile
 import threading
 import time
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -31,6 +33,8 @@ class Snapshot(NamedTuple):
     descriptors: dict[int, str]
     threads: frozenset[threading.Thread]
     entries: frozenset[str]
+    mounts: frozenset[str]
+    groups: frozenset[str]
 
 
 def snapshot() -> Snapshot:
@@ -39,6 +43,8 @@ def snapshot() -> Snapshot:
         descriptors=_descriptors(),
         threads=frozenset(t for t in threading.enumerate() if not t.daemon),
         entries=frozenset(_entries()),
+        mounts=frozenset(_mounts()),
+        groups=frozenset(_groups()),
     )
 
 
@@ -53,6 +59,8 @@ def leaks_since(before: Snapshot) -> list[str]:
     ]
     found += [f"thread {thread.name!r}" for thread in now.threads - before.threads]
     found += [f"in the temp directory: {path}" for path in now.entries - before.entries]
+    found += [f"mount {mount}" for mount in now.mounts - before.mounts]
+    found += [f"control group {path}" for path in _abandoned(now.groups - before.groups)]
     return sorted(found)
 
 
@@ -98,6 +106,69 @@ def _entries() -> set[str]:
         for entry in os.scandir(folder)
         if entry.name.startswith("fcbox")
     }
+
+
+def _mounts() -> Iterator[str]:
+    """Of this mount namespace: number, place and kind of each (proc_pid_mountinfo(5))."""
+    for line in Path("/proc/self/mountinfo").read_text().splitlines():
+        mount, _, kind = line.partition(" - ")
+        fields = mount.split()
+        yield f"{fields[0]} at {fields[4]}, {kind.split()[0]}"
+
+
+def _groups() -> Iterator[str]:
+    """Those that fcbox made; it makes them below the group that it is in, and nowhere else."""
+    for directory in _own_groups():
+        with os.scandir(directory) as entries:
+            yield from (entry.path for entry in entries if entry.name.startswith("fcbox-"))
+
+
+def _own_groups() -> Iterator[str]:
+    """The directories of our own groups, one in each hierarchy (cgroups(7))."""
+    own = {}
+    for line in Path("/proc/self/cgroup").read_text().splitlines():
+        _, controllers, path = line.split(":", 2)
+        # A box may have put this very process into a group of its own: look beside that one.
+        own[controllers] = path.partition("/fcbox-")[0].rstrip("/")
+    for line in Path("/proc/self/mountinfo").read_text().splitlines():
+        mount, _, rest = line.partition(" - ")
+        kind, _, options = rest.split(" ", 2)
+        if kind in ("cgroup", "cgroup2"):
+            root, point = mount.split()[3:5]
+            names = [""] if kind == "cgroup2" else list(own.keys() & _combinations(options))
+            directories = [point + own[name].removeprefix(root.rstrip("/")) for name in names]
+            yield from filter(os.path.isdir, directories)
+
+
+def _combinations(options: str) -> set[str]:
+    """What a v1 hierarchy may be called in /proc/PID/cgroup, by the options of its mount."""
+    names = [name for name in options.split(",") if name not in ("rw", "ro", "xattr")]
+    return {*names, ",".join(names), ",".join(reversed(names))}
+
+
+def _abandoned(groups: Collection[str]) -> list[str]:
+    """Without those of boxes that live: some other program's, as a leak of ours is a child."""
+    if not groups:
+        return []
+    live = _live_boxes()
+    return [path for path in groups if path.rpartition("/")[2].split("-")[1] not in live]
+
+
+def _live_boxes() -> set[str]:
+    """The names of all boxes: each holds its directory, which is named by its tag, open."""
+    found = set()
+    for folder in Path("/proc").glob("[0-9]*/fd"):
+        try:
+            links = [os.readlink(folder / name) for name in os.listdir(folder)]
+        except OSError:  # It has ended, or closed something meanwhile.
+            continue
+        tags = [link.rpartition("/runs/")[2] for link in links if "/runs/" in link]
+        found.update(f"{int(tag, 16) >> 24:x}" for tag in tags if _is_hex(tag))
+    return found
+
+
+def _is_hex(text: str) -> bool:
+    return bool(text) and set(text) <= set("0123456789abcdef")
 
 
 def _describe_process(pid: int) -> str:

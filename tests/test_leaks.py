@@ -127,6 +127,34 @@ def test_temp_entry() -> None:
     assert found == [f"in the temp directory: {path}"]
 
 
+def test_group_of_a_box_that_is_gone() -> None:
+    directories = list(leaks._own_groups())
+    if not directories or not os.access(directories[0], os.W_OK):
+        if os.environ.get("CI") == "true":
+            pytest.fail("no control groups can be made here")
+        pytest.skip("no control groups can be made here")
+    before = leaks.snapshot()
+    path = Path(directories[0], f"fcbox-{os.getpid():x}-1")
+    path.mkdir()
+    found = leaks.wait_no_leaks(before, SHORT_S)
+    path.rmdir()
+
+    assert found == [f"control group {path}"]
+
+
+def test_mount(tmp_path: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("it takes root to mount")
+    before = leaks.snapshot()
+    subprocess.run(["mount", "-t", "tmpfs", "none", tmp_path], check=True)
+    found = leaks.wait_no_leaks(before, SHORT_S)
+    subprocess.run(["umount", tmp_path], check=True)
+
+    assert len(found) == 1
+    assert found[0].startswith("mount ")
+    assert found[0].endswith(f" at {tmp_path}, tmpfs")
+
+
 def test_snapshot_is_cheap() -> None:
     times = []
     for _ in range(20):

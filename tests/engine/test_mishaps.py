@@ -19,6 +19,7 @@ from tests.boxes import (
     open_box,
     share,
     wait_until,
+    workers,
     write_function,
 )
 
@@ -111,11 +112,11 @@ def test_spare_that_died_is_replaced(tmp_path: Path) -> None:
     """Also when it was the only one."""
     spec = write_function(tmp_path, ECHO)
     with open_box(tmp_path, spec, BoxSettings(spares=1)) as box:
-        wait_until(lambda: len(box.processes()) == 1, "the spare")
-        (spare,) = box.processes()
+        wait_until(lambda: len(workers(box.processes())) == 1, "the spare")
+        (spare,) = workers(box.processes())
         os.kill(spare, signal.SIGKILL)
 
-        wait_until(lambda: box.processes() and spare not in box.processes(), "the next spare")
+        wait_until(lambda: workers(box.processes()) - {spare}, "the next spare")
 
 
 def test_back_off_keeps_the_limit(tmp_path: Path) -> None:
