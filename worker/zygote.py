@@ -50,6 +50,7 @@ _REPLY = struct.Struct(">iii")
 _PAIR = struct.Struct("=ii")
 _DESCRIPTORS = 6
 _SWEEP_S = 1.0
+_PF_EXITING = 0x4  # include/linux/sched.h: set at the begin of an end, and still there in a zombie
 TAG_SERIAL_BITS = 24
 """The low bits of a tag count the instances of one supervisor; the bits above name it."""
 
@@ -271,8 +272,9 @@ def _carries(pid, box_tag):
             return False
         with open("/proc/%d/stat" % pid, "rb") as stat:
             fields = stat.read().rpartition(b") ")[2].split()
-        # One whose first thread has ended alone looks like a zombie, but has other threads.
-        return fields[0] not in b"ZX" or int(fields[17]) > 1
+        # One whose first thread has ended alone looks like a zombie, but has other threads. An init
+        # on its way out waits until somebody has reaped the worker, who was the supervisor's child.
+        return not int(fields[6]) & _PF_EXITING or int(fields[17]) > 1
     except OSError:
         return False
 
