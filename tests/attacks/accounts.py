@@ -32,6 +32,7 @@ USERS = ("root", "user") if os.geteuid() == 0 else ("user",)
 """Whom these tests can be."""
 COMMON_PYTHON = "/usr/bin/python3"
 PATIENCE_S = 10.0
+_PF_EXITING = 0x4
 
 
 class Account:
@@ -127,25 +128,29 @@ def processes_of(box: str) -> dict[int, str]:
     for pid in map(int, filter(str.isdigit, os.listdir("/proc"))):
         try:
             limits = Path(f"/proc/{pid}/limits").read_text()
-            state = _state(pid)
-        except (OSError, IndexError):
+        except OSError:
             continue
         ceiling = limits.partition("Max realtime timeout")[2].split()[1:2]
         is_tagged = ceiling not in ([], ["unlimited"])
-        if is_tagged and int(ceiling[0]) >> 24 == int(box, 16) >> 24 and state not in "ZX":
-            found[pid] = state
+        if is_tagged and int(ceiling[0]) >> 24 == int(box, 16) >> 24 and is_alive(pid):
+            found[pid] = _stat_of(pid)[0]
     return found
 
 
 def is_alive(pid: int) -> bool:
+    """Some thread of it may still run: one that ends has a flag, and a zombie has it too.
+
+    An init that ends looks asleep until whoever inherited its worker has reaped that.
+    """
+    state, *fields = _stat_of(pid)
+    return state != "X" and (not int(fields[5]) & _PF_EXITING or int(fields[16]) > 1)
+
+
+def _stat_of(pid: int) -> list[str]:
     try:
-        return _state(pid) not in "ZX"
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
     except OSError:
-        return False
-
-
-def _state(pid: int) -> str:
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0]
+        return ["X"]
 
 
 def groups_of(box: str) -> list[str]:
