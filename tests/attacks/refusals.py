@@ -34,6 +34,7 @@ REFUSALS: dict[str, tuple[str, ...]] = {
     "seccomp": ("seccomp", "prctl"),
     "uids": ("setresuid", "setuid", "setreuid", "setgroups"),
     "groups": (),
+    "unified": (),
     "proc": (),
     # moby/profiles, seccomp/default_linux.go: what it has for capabilities that no container gets.
     "container": (
@@ -57,7 +58,9 @@ def take_away(name: str, error: int) -> None:
         _cover_proc()
     is_container = name == "container"
     if name == "groups" or (is_container and syscalls.has_capability(syscalls.CAP_SYS_ADMIN)):
-        _mount_groups_read_only()
+        _mount_read_only("/sys/fs/cgroup")
+    if name == "unified":
+        _mount_read_only("/sys/fs/cgroup/unified")
     if is_container and os.geteuid() == 0:
         _keep_capabilities(_OF_CONTAINERS)
     if REFUSALS[name]:
@@ -65,10 +68,10 @@ def take_away(name: str, error: int) -> None:
         seccomp.install(_program(REFUSALS[name], error))
 
 
-def _mount_groups_read_only() -> None:
+def _mount_read_only(path: str) -> None:
     namespaces.unshare(syscalls.CLONE_NEWNS)
     namespaces.make_private()
-    syscalls.set_tree(-100, "/sys/fs/cgroup", syscalls.MOUNT_ATTR_RDONLY)
+    syscalls.set_tree(-100, path, syscalls.MOUNT_ATTR_RDONLY)
 
 
 def _cover_proc() -> None:

@@ -108,6 +108,15 @@ def test_sigkill_of_frozen(level: str, user: str) -> None:
         assert_nothing_left(somebody, box)
 
 
+@pytest.mark.skipif("root" not in USERS, reason="only root can mount")
+def test_sigkill_of_frozen_by_v1() -> None:
+    """That freezer keeps back even a SIGKILL; the next start thaws, and nothing is left."""
+    with account("root") as somebody:
+        box = kill(somebody, options_of("strict", 5, "frozen", without=["unified"]))
+        start_next(somebody)
+        assert_nothing_left(somebody, box)
+
+
 @AS
 @pytest.mark.parametrize("level", ["none", "process", "strict"])
 def test_daemons_end_with_their_instance(level: str, user: str) -> None:
