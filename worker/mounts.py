@@ -38,8 +38,8 @@ if TYPE_CHECKING:
     Tree = Dict[str, Any]
 
 __all__ = [
-    "LAYERS_DIR", "Place", "close_sources", "enter", "is_below", "make_read_only", "open_sources",
-    "overlay", "placed", "reason",
+    "LAYERS_DIR", "Place", "close_sources", "enter", "is_below", "lay_root", "lift_root",
+    "make_read_only", "open_sources", "overlay", "placed", "reason",
 ]  # fmt: skip
 
 LAYERS_DIR = "/opt"
@@ -226,6 +226,26 @@ def _mount_place(place):
         make_read_only(place.real)
 
 
+def lay_root():
+    # type: () -> None
+    """Lays an empty root over this one, reached by the working directory: paths still begin at the
+    old one. Any directory will do to mount it first, as it goes on top of the root at once."""
+    flags = syscalls.MS_NOSUID | syscalls.MS_NODEV
+    mount("tmpfs", "/proc", flags, "tmpfs", "mode=755,size=16m")
+    os.chdir("/proc")
+    mount(".", "/", syscalls.MS_MOVE)
+
+
+def lift_root():
+    # type: () -> None
+    """Takes it away again: under it, this process would count as one in a chroot(2)."""
+    try:
+        syscalls.umount(".", syscalls.MNT_DETACH)
+    except OSError:
+        pass  # who may not mount may not unmount
+    os.chdir("/")
+
+
 def make_read_only(path):
     # type: (str) -> None
     # What the mount does not allow now has to be said again: in a user namespace it is locked.
@@ -242,17 +262,13 @@ def _new_root(missing):
         branch = tree
         for name in path.strip("/").split("/"):
             branch = branch.setdefault(name, {})
-    # Any directory will do to mount it first: it goes on top of the root at once, and is reached
-    # by the working directory, while paths still begin at the old root.
-    mount("tmpfs", "/proc", 0, "tmpfs", "mode=755,size=16m")
-    os.chdir("/proc")
-    mount(".", "/", syscalls.MS_MOVE)
+    lay_root()
     try:
         _fill("/", ".", tree)
         make_read_only(".")
         os.chroot(".")
     except OSError:
-        os.chdir("/")
+        lift_root()
         raise
 
 

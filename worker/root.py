@@ -43,7 +43,12 @@ _LINKS = (
     ("/dev/fd", "/proc/self/fd"), ("/dev/stdin", "/proc/self/fd/0"),
     ("/dev/stdout", "/proc/self/fd/1"), ("/dev/stderr", "/proc/self/fd/2"), ("/var/tmp", TMP),
 )  # fmt: skip
+SECRETS = (
+    "/etc/shadow", "/etc/shadow-", "/etc/gshadow", "/etc/gshadow-", "/etc/ssh", "/etc/ssl/private",
+    "/etc/sudoers", "/etc/sudoers.d",
+)  # fmt: skip
 _ALL_MAY_READ = 0o005
+_MOST_LOOKED_AT = 5000
 _PASSWD = (
     "root:x:0:0:root:/root:/usr/sbin/nologin\n"
     "nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n"
@@ -87,12 +92,12 @@ class Root(object):
         try:
             mounts.open_sources(opened)
             self._make_owners(opened)
-            self._begin()
+            mounts.lay_root()
             try:
                 refused.update(self._fill(opened))
                 syscalls.pivot_root(".", ".")
             except OSError:
-                _give_up()
+                mounts.lift_root()
                 raise
             syscalls.umount(".", syscalls.MNT_DETACH)
         finally:
@@ -108,13 +113,6 @@ class Root(object):
         """The directories that the function may write to, once it is in."""
         return [TMP, SHM] + self._writable
 
-    def _begin(self):
-        # type: () -> None
-        # Any directory will do to mount it first: it goes on top of the root at once.
-        mount("tmpfs", "/proc", MS_NOSUID | MS_NODEV, "tmpfs", "mode=755,size=1m")
-        os.chdir("/proc")
-        mount(".", "/", syscalls.MS_MOVE)
-
     def _fill(self, places):
         # type: (List[mounts.Place]) -> Dict[str, str]
         self._mount_own_storage()
@@ -123,6 +121,8 @@ class Root(object):
         self._add_user()
         for path in _resolver() + DEVICES:
             _bind(path)
+        if os.getuid() == 0 and self._uid is None:
+            _hide_secrets()
         for path, target in _LINKS:
             _make_folder(os.path.dirname(path))
             os.symlink(target, "." + path)
@@ -181,20 +181,18 @@ class Root(object):
         # type: (str, str, bool) -> None
         status = os.stat(source)
         owner = self._owners.get((status.st_uid, status.st_gid))
-        if owner is None or not _is_private(status, target, is_read_only):
-            mount(source, "." + target, MS_BIND | MS_REC)
-            if is_read_only:
-                mounts.make_read_only("." + target)
-            return
-        attributes = syscalls.MOUNT_ATTR_IDMAP
+        if owner is not None and _is_private(status, target, is_read_only):
+            try:
+                _bind_mapped(source, target, is_read_only, owner)
+                return
+            except OSError as exc:
+                # Not every file system can; where all may read it there is no need to.
+                if not (is_read_only and _all_may_read(source)):
+                    what = "mounting %s for another user" % target
+                    raise OSError(exc.errno, exc.strerror, what) from None
+        mount(source, "." + target, MS_BIND | MS_REC)
         if is_read_only:
-            attributes |= syscalls.MOUNT_ATTR_RDONLY
-        tree = syscalls.clone_tree(source)
-        try:
-            syscalls.set_tree(tree, "", attributes, owner)
-            syscalls.move_tree(tree, "." + target)
-        finally:
-            os.close(tree)
+            mounts.make_read_only("." + target)
 
     def _make_owners(self, places):
         # type: (List[mounts.Place]) -> None
@@ -254,6 +252,43 @@ def _find_folders():
     return sorted(path for path in found if os.path.exists(path) and not _is_given(path))
 
 
+def _bind_mapped(source, target, is_read_only, owner):
+    # type: (str, str, bool, int) -> None
+    attributes = syscalls.MOUNT_ATTR_IDMAP
+    if is_read_only:
+        attributes |= syscalls.MOUNT_ATTR_RDONLY
+    tree = syscalls.clone_tree(source)
+    try:
+        syscalls.set_tree(tree, "", attributes, owner)
+        syscalls.move_tree(tree, "." + target)
+    finally:
+        os.close(tree)
+
+
+def _hide_secrets():
+    # type: () -> None
+    """For who is root in there: what of /etc nobody else may read."""
+    for path in SECRETS:
+        if os.path.isdir("." + path):
+            mount("tmpfs", "." + path, syscalls.MS_RDONLY, "tmpfs", "mode=000,size=4k")
+        elif os.path.isfile("." + path):
+            mount("./dev/null", "." + path, MS_BIND)
+
+
+def _all_may_read(path):
+    # type: (str) -> bool
+    """Whether that is so for all that is there; False for more than can be looked at in time."""
+    left = _MOST_LOOKED_AT
+    for folder, _, names in os.walk(path):
+        left -= 1 + len(names)
+        modes = [os.lstat(os.path.join(folder, name)).st_mode for name in names]
+        if left < 0 or os.stat(folder).st_mode & _ALL_MAY_READ != _ALL_MAY_READ:
+            return False
+        if not all(stat.S_ISLNK(mode) or mode & stat.S_IROTH for mode in modes):
+            return False
+    return True
+
+
 def _is_private(status, target, is_read_only):
     # type: (os.stat_result, str, bool) -> bool
     """Whether another uid than the owner's could not use all of it."""
@@ -263,16 +298,6 @@ def _is_private(status, target, is_read_only):
 def _is_given(path):
     # type: (str) -> bool
     return path == "/" or any(mounts.is_below(path, folder) for folder in SYSTEM)
-
-
-def _give_up():
-    # type: () -> None
-    """With something over the root, this process would count as one in a chroot(2)."""
-    try:
-        syscalls.umount(".", syscalls.MNT_DETACH)
-    except OSError:
-        pass  # who may not mount may not unmount
-    os.chdir("/")
 
 
 def _resolver():

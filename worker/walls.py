@@ -87,7 +87,7 @@ class Walls(object):
 
     def __init__(self, setup, ground):
         # type: (Dict[str, Any], Ground) -> None
-        self.held = []  # type: List[str]
+        self.held = list(setup["walls"]["given"])  # type: List[str]
         self.lacks = []  # type: List[List[str]]
         self.mounts = []  # type: List[str]
         self._setup = setup
@@ -97,6 +97,7 @@ class Walls(object):
         self._is_root = syscalls.has_capability(syscalls.CAP_SETUID) and os.getuid() == 0
         self._is_strict = self._wanted["level"] == "strict"
         self._root = None  # type: Optional[root.Root]
+        self._uid = None  # type: Optional[int]
 
     def raise_all(self):
         # type: () -> bool
@@ -106,15 +107,16 @@ class Walls(object):
         give up its capabilities ends.
         """
         self._join_groups()
-        uid = self._own_uid()
+        self._uid = self._own_uid()
         if not self._refusal:
-            self._leave_host(uid)
+            self._leave_host()
         else:
             self._lack_namespaces(self._refusal)
             self._lack("user_namespace", self._refusal)
         if self._root is None:
-            self._stay_in_host(uid)
-        elif uid is not None:
+            self._stay_in_host()
+        elif self._uid is not None:
+            uid = self._uid
             self._attempt("own_uid", lambda: _become(uid))
         self._own_user_namespace()
         self._set_limits()
@@ -162,8 +164,8 @@ class Walls(object):
 
     # -- namespaces and the root -----------------------------------------------------------------
 
-    def _leave_host(self, uid):
-        # type: (Optional[int]) -> None
+    def _leave_host(self):
+        # type: () -> None
         try:
             namespaces.unshare(syscalls.CLONE_NEWNS)
             namespaces.make_private()
@@ -175,17 +177,35 @@ class Walls(object):
             self._attempt("pid_namespace", root.mount_proc)
         else:
             self._lack("pid_namespace", "this machine refuses it")
+        if self._wanted["network"] == "off":
+            self._attempt("net_namespace", _own_network)
         if self._is_strict:
             self._leave_more()
+        try:
+            self._enter_root(self._uid)
+        except OSError as exc:
+            self._enter_root_as_it_is(exc)
+
+    def _enter_root(self, uid):
+        # type: (Optional[int]) -> None
         shown_uid = _INSIDE_ID if self._is_strict else os.getuid() if uid is None else uid
         own_root = root.Root(self._setup, uid, shown_uid)
-        try:
-            self.mounts = own_root.enter()
-        except OSError as exc:
-            self._lack("root", mounts.reason(exc))
-            return
+        self.mounts = own_root.enter()
         self._root = own_root
         self.held.append("root")
+
+    def _enter_root_as_it_is(self, refused):
+        # type: (OSError) -> None
+        """Without an own uid: not every file system can be mounted for another one."""
+        try:
+            if self._uid is None:
+                raise refused
+            self._enter_root(None)
+        except OSError:
+            self._lack("root", mounts.reason(refused))
+        else:
+            self._uid = None
+            self._lack("own_uid", mounts.reason(refused))
 
     def _lack_namespaces(self, reason):
         # type: (str) -> None
@@ -197,17 +217,16 @@ class Walls(object):
         self._attempt("ipc_namespace", lambda: namespaces.unshare(syscalls.CLONE_NEWIPC))
         self._attempt("cgroup_namespace", lambda: namespaces.unshare(syscalls.CLONE_NEWCGROUP))
         self._attempt("uts_namespace", _own_host_name)
-        if self._wanted["network"] == "off":
-            self._attempt("net_namespace", _own_network)
 
-    def _stay_in_host(self, uid):
-        # type: (Optional[int]) -> None
-        """Without a root of its own: on real paths, with a directory below HOME for /tmp."""
+    def _stay_in_host(self):
+        # type: () -> None
+        """Without a root of its own: on real paths, with a directory instead of /tmp."""
         setup = self._setup
-        folder = os.path.join(setup["home"], setup["instance_id"] or "trial")
+        folder = setup["walls"]["folder"]
         os.mkdir(folder, 0o700)
         setup["home"] = setup["tmp_dir"] = folder
         self.mounts = mounts.enter(setup)
+        uid = self._uid
         if uid is not None:
             self._attempt("own_uid", lambda: self._become_where_readable(uid))
 
@@ -285,12 +304,12 @@ class Walls(object):
     def _set_limits(self):
         # type: () -> None
         wanted = self._wanted
-        limits = [
-            (resource.RLIMIT_NOFILE, wanted["files"]),
-            (resource.RLIMIT_NPROC, wanted["processes"]),
-            (resource.RLIMIT_FSIZE, wanted["disk_mb"] * _MB),
-            (resource.RLIMIT_MSGQUEUE, 0),
-        ]
+        limits = [(resource.RLIMIT_NOFILE, wanted["files"]), (resource.RLIMIT_MSGQUEUE, 0)]
+        if self._root is None:
+            limits.append((resource.RLIMIT_FSIZE, wanted["disk_mb"] * _MB))
+        if {"own_uid", "user_namespace"}.intersection(self.held):
+            # Else all that the user runs elsewhere would count (setrlimit(2)).
+            limits.append((resource.RLIMIT_NPROC, wanted["processes"]))
         if wanted["data_mb"]:
             limits.append((resource.RLIMIT_DATA, wanted["data_mb"] * _MB))
 
@@ -302,6 +321,10 @@ class Walls(object):
                 resource.setrlimit(kind, (value, value))
 
         self._attempt("rlimits", limit)
+        if self._is_root and self._uid is None and "rlimits" in self.held:
+            # Only for the real root, in whatever namespace it is (setrlimit(2), RLIMIT_NPROC).
+            self.held.remove("rlimits")
+            self._lack("rlimits", "the kernel does not limit how many processes root has")
 
     def _restrict_files(self):
         # type: () -> None
@@ -330,6 +353,8 @@ class Walls(object):
 
 def _become(uid):
     # type: (int) -> None
+    for fd in (1, 2):
+        os.fchown(fd, uid, uid)  # who opens /dev/stdout opens the pipe anew
     os.setgroups([])
     os.setresgid(uid, uid, uid)
     os.setresuid(uid, uid, uid)

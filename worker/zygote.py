@@ -61,6 +61,7 @@ def main(control_fd, box_tag, level):
     runtime.hide_modules()
     _close_inherited(control_fd)
     os.setsid()
+    os.umask(0o022)  # as in the cloud; and an instance's own user has to walk what it makes
     for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(signum, signal.SIG_IGN)  # our end is the EOF, not the terminal's Ctrl-C
     control = _socket.socket(_socket.AF_UNIX, _socket.SOCK_SEQPACKET, 0, control_fd)
@@ -155,10 +156,20 @@ def _in_namespace(tag):
             return _alone(tag)
         worker, init = _deliver(tag)
         if worker != 0:
-            syscalls.setns(home, syscalls.CLONE_NEWPID)
+            _come_back(home)
     finally:
         os.close(home)
     return worker, init, 0
+
+
+def _come_back(home):
+    # type: (int) -> None
+    try:
+        syscalls.setns(home, syscalls.CLONE_NEWPID)
+    except OSError:
+        # All later clones would be born into that namespace. Those that were, are found by their
+        # tag: the supervisor looks for them when a zygote ends.
+        os._exit(1)
 
 
 def _with_midwife(tag):

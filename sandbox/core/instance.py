@@ -84,6 +84,7 @@ class Instance:
     __slots__ = (
         "_began_s",
         "_is_frozen",
+        "_is_memory_old",
         "_new_request_id",
         "_open",
         "_pending_end",
@@ -128,6 +129,7 @@ class Instance:
         self._pending_end: End | None = None
         self._reached_mb = 0  # the memory limit, once it has been the end of the instance
         self._is_frozen = False
+        self._is_memory_old = True
 
     def handle(
         self, event: Event, now: float, detail: "Answer | Broken | Exit | Request | None" = None
@@ -145,8 +147,10 @@ class Instance:
         return effects
 
     def note_memory(self, kb: int) -> None:
-        """What was measured between two events; the largest counts."""
-        self.max_rss_kb = max(self.max_rss_kb, kb)
+        """What was measured between two events; the largest in one callback counts."""
+        if kb:
+            self.max_rss_kb = kb if self._is_memory_old else max(self.max_rss_kb, kb)
+            self._is_memory_old = False
 
     # -- on the way up ---------------------------------------------------------------------------
 
@@ -351,6 +355,7 @@ class Instance:
         return [Announce(name, reason), Announce("fc:Instance:CreateFailed", reason)]
 
     def _begin(self, phase: str, request_id: str) -> Begin:
+        self._is_memory_old = True
         self._open = begin = Begin(phase, request_id)
         return begin
 

@@ -99,8 +99,9 @@ MECHANISMS = {
     "non_dumpable": Mechanism("hidden memory", "tell us: every kernel can do this"),
     "own_uid": Mechanism(
         "own uid",
-        "make the code and the interpreter readable for other users (chmod o+rX), or run where "
-        "mount namespaces are allowed; in a container it takes CAP_SETUID",
+        "make the code and the interpreter readable for other users (chmod -R o+rX), or have them "
+        "on a file system that can be idmapped (ext4, xfs, btrfs); in a container it takes "
+        "CAP_SETUID",
     ),
     "user_namespace": Mechanism("user namespace", _NAMESPACES),
     "pid_namespace": Mechanism("pid namespace", _NAMESPACES),
@@ -243,10 +244,8 @@ def verdicts(walls: Walls) -> list[Verdict]:
 
 
 def needed_ways(level: str, conditions: frozenset[str]) -> list[list[list[str]]]:
-    """For a guest that must not run without: per promise that is its own to keep, the ways."""
-    promises = _made(level, conditions)
-    own = [promise for promise in promises if promise.key not in ("memory", "processes", "cpu")]
-    return [[sorted(way) for way in promise.ways] for promise in own]
+    """For a guest that must not run without: per promise the ways that keep it."""
+    return [[sorted(way) for way in promise.ways] for promise in _made(level, conditions)]
 
 
 def summary(walls: Walls) -> str:

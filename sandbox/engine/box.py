@@ -59,7 +59,11 @@ class Box:
         self.hub = LogHub(loop, sinks)
         self.supervisor = Supervisor(loop, specs, settings, self.hub, home, tag)
         host = self.supervisor.host
-        self.registration.write_groups(host.walls.places)
+        try:
+            self.registration.write_groups(host.walls.places)
+        except OSError:
+            host.walls.close()
+            raise
         for python, started in launch.started.items():
             host.adopt(Zygote(loop, python, tag, home, launch.isolation, host.ended, started))
 
@@ -83,7 +87,7 @@ def _unpacked(specs: Sequence[FunctionSpec], directory: str) -> Sequence[Functio
 
 
 def _raise_descriptor_limit() -> None:
-    # An instance takes seven descriptors; the usual soft limit of 1024 is there for select().
+    # An instance takes up to eleven; the usual soft limit of 1024 is there for select().
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != hard:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

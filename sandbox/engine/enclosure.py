@@ -5,6 +5,7 @@ The rest of the walls the instance raises by itself, from the inside (`worker.wa
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -43,6 +44,7 @@ class Enclosure:
         self._guest = guest
         self._group: Group | None = None
         self._is_frozen = False
+        self._stopped: set[int] = set()
 
     def open(self) -> dict[str, Any] | None:
         """The set-up's part on walls. Raises OSError when there could be a group and is none."""
@@ -62,6 +64,7 @@ class Enclosure:
     def close(self) -> None:
         """Nothing of the instance is left."""
         self._watch.forget(self)
+        self._walls.remove_folder(self._guest.tag)
         if self._group:
             self._walls.remove_group(self._group)
 
@@ -74,7 +77,10 @@ class Enclosure:
         """The kernel has killed a process of it for its group's limit."""
         if self._group is None or not self._has("memory"):
             return False
-        return self._group.oom_kills() > 0
+        try:
+            return self._group.oom_kills() > 0
+        except OSError:
+            return False  # out of descriptors for a moment: the next look tells
 
     def freeze(self) -> None:
         """No process of it runs until `thaw`."""
@@ -82,12 +88,11 @@ class Enclosure:
         if self._group and self._has("freezer"):
             self._group.freeze()
             return
-        stopped: set[int] = set()
         for _ in range(_MOST_ROUNDS):
             found = set(procs.signal_tree(self._guest.tag, _SIGSTOP))
-            if found <= stopped:
+            if found <= self._stopped:
                 return
-            stopped |= found
+            self._stopped |= found
 
     def thaw(self) -> None:
         """Lets its processes run again, and die: the v1 freezer keeps even a SIGKILL back."""
@@ -96,8 +101,9 @@ class Enclosure:
         self._is_frozen = False
         if self._group and self._has("freezer"):
             self._group.thaw()
-        else:
-            procs.signal_tree(self._guest.tag, _SIGCONT)
+            return
+        stopped, self._stopped = self._stopped, set()
+        procs.signal_tree(self._guest.tag, _SIGCONT, stopped)
 
     # -- Watched ---------------------------------------------------------------------------------
 
@@ -106,12 +112,23 @@ class Enclosure:
         return rss_kb(self._guest.pid)
 
     def tree_memory_kb(self) -> int:
-        """All of it; more than the limit when the kernel has killed a process for it."""
-        if self._group is None or not self._has("memory"):
-            return tree_kb(procs.find(self._guest.tag))
-        if self.has_run_out_of_memory():
-            return self.memory_limit_kb + 1
-        return self._group.memory() >> 10
+        """All of it; more than the limit when the kernel has killed a process for it.
+
+        What is stored in /tmp is shared memory to the kernel, and storage to the function.
+        """
+        try:
+            if self._group is None or not self._has("memory"):
+                return tree_kb(set(procs.tree(self._guest.tag)) - {self._guest.init_pid})
+            if self.has_run_out_of_memory():
+                return self.memory_limit_kb + 1
+            shared = max(0, self._group.shared_memory() - self._stored_bytes())
+            return self._group.memory() + shared >> 10
+        except OSError:
+            return 0  # out of descriptors for a moment, or just gone
+
+    def _stored_bytes(self) -> int:
+        storage = os.statvfs(f"/proc/{self._guest.pid}/root/tmp")
+        return (storage.f_blocks - storage.f_bfree) * storage.f_frsize
 
     def _has(self, feature: str) -> bool:
         return feature in self._walls.features

@@ -77,6 +77,11 @@ class Guest:
         return self._child.pid if self._child and self._child.is_alive else 0
 
     @property
+    def init_pid(self) -> int:
+        """The pid of the init beside the worker; 0 when there is none, or none any more."""
+        return self._init.pid if self._init and self._init.is_alive else 0
+
+    @property
     def status(self) -> int | None:
         """The exit status, after `on_exit`."""
         return self._child.status if self._child else None
@@ -213,6 +218,9 @@ class Guest:
                 self._child = procs.Child(self._loop, pid, self._exited)
         except OSError as exc:
             failure = f"the worker cannot be watched: {exc.strerror}"
+            for unwatched in ([] if self._init else [init]) + [pid]:
+                if unwatched:
+                    procs.end(unwatched)
         if self._child is None:
             self.failure = failure
             self._loop.call_soon(self._finish)

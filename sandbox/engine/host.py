@@ -57,7 +57,7 @@ class Host:
         self.ids = IdSource(os.urandom, time.time)
         self.deadlines = Deadlines(loop)
         self.box_tag = box_tag
-        self.walls = BoxWalls(settings, box_tag)
+        self.walls = BoxWalls(settings, box_tag, home)
         self.memory = MemoryWatch(loop)
         self.listeners: list[Callable[[LifecycleEvent], None]] = []
         self.on_ended: Callable[[], None] | None = None

@@ -7,6 +7,8 @@
     <state>/runs/<box tag>/record.json  for other commands: configuration, port, pid
     <state>/runs/<box tag>/groups.json  the directories below which it makes control groups
 
+    /tmp/fcbox-<box>-<tag>/             /tmp of an instance of root without a root of its own
+
 The lock, not a pid, says whether a box lives: pids come round again, and the kernel drops a lock
 however its holder ends. The directory's name is the box's tag, by which its processes are found.
 """
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from typing import Any
 
-__all__ = ["Registration", "clean", "live_records", "state_dir"]
+__all__ = ["Registration", "clean", "live_records", "public_folder", "state_dir"]
 
 _SWEEP_S = 1.0
 _NEW = ".new"
@@ -34,6 +36,7 @@ _MAKING_S = 60.0
 """Younger directories that are not locked may still be in the making; that takes microseconds."""
 _RECORD = "record.json"
 _GROUPS = "groups.json"
+_PUBLIC = "/tmp"
 _MAX_RECORD_BYTES = 1 << 20
 
 
@@ -43,6 +46,12 @@ def state_dir(environ: Mapping[str, str]) -> str:
         return os.path.abspath(environ["FCBOX_STATE_DIR"])
     base = environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")
     return os.path.join(base, "fcbox")
+
+
+def public_folder(tag: int) -> str:
+    """A directory for an instance of root that has no root of its own: another uid than root's
+    could not reach one in the state directory."""
+    return os.path.join(_PUBLIC, f"{_public_prefix(tag)}{tag:x}")
 
 
 class Registration:
@@ -111,14 +120,27 @@ def clean(state: str) -> int:
     for path, box_tag, is_live in _boxes(state):
         if is_live:
             continue
+        _remove_groups(path, box_tag)  # first: what the v1 freezer holds does not die
         deadline_s = time.monotonic() + _SWEEP_S
         while procs.sweep_box(box_tag) and time.monotonic() < deadline_s:
             pass
-        _remove_groups(path, box_tag)
+        _remove_public(box_tag)
         _remove(path)
         count += 1
     _remove_unfinished(os.path.join(state, "runs"))
     return count
+
+
+def _remove_public(box_tag: int) -> None:
+    """What instances of root had for their /tmp where they had no root of their own."""
+    prefix = _public_prefix(box_tag)
+    for name in _names(_PUBLIC):
+        if name.startswith(prefix):
+            _remove(os.path.join(_PUBLIC, name))
+
+
+def _public_prefix(tag: int) -> str:
+    return f"fcbox-{procs.box_name(tag)}-"
 
 
 def _remove_groups(path: str, box_tag: int) -> None:

@@ -43,6 +43,10 @@ class Pool:
         self._is_held = False
 
     @property
+    def _refusal(self) -> str:
+        return self._host.walls.refusal_of(self.spec.name)
+
+    @property
     def queue_length(self) -> int:
         """Requests that wait for an instance."""
         return len(self._queue)
@@ -50,8 +54,8 @@ class Pool:
     def invoke(self, request: Request) -> None:
         """Takes one request; it gets exactly one outcome."""
         self.counts["invocations"] += 1
-        if self._is_closing or self._host.walls.refusal:
-            why = self._host.walls.refusal or "the box is stopping"
+        if self._is_closing or self._refusal:
+            why = self._refusal or "the box is stopping"
             self._refuse(request, Cause.NOT_CREATED, why)
         elif self._idle and not self._queue and not self._host.hub.is_congested:
             self._idle.pop().handle(Event.INVOKE, request)
@@ -118,7 +122,8 @@ class Pool:
             shell.idle_until_s = time.monotonic() + self.spec.idle_timeout_s
             self._idle.append(shell)
             if self.spec.is_frozen_when_idle:
-                shell.handle(Event.REST)
+                # Later: who waits for the answer need not wait for the freezing.
+                self._host.loop.call_soon(self._rest, shell)
 
     def on_idle_deadline(self, shell: InstanceShell, now: float) -> None:
         shell.idle_until_s = now + self.spec.idle_timeout_s
@@ -126,7 +131,7 @@ class Pool:
             shell.handle(Event.STOP)
 
     def on_requeue(self, request: Request, why: str) -> None:
-        if request.starts >= _MOST_STARTS or self._is_closing or self._host.walls.refusal:
+        if request.starts >= _MOST_STARTS or self._is_closing or self._refusal:
             why = why or "the instances died before the request reached them"
             self._refuse(request, Cause.NOT_CREATED, f"no instance could be created: {why}")
             return
@@ -147,9 +152,15 @@ class Pool:
         del self.shells[shell.id]
         self._host.ended()
 
+    def _rest(self, shell: InstanceShell) -> None:
+        if shell.state is State.IDLE:
+            shell.handle(Event.REST)
+
     # -- small parts -----------------------------------------------------------------------------
 
     def _serve_queue(self) -> None:
+        while self._queue and self._refusal:
+            self._refuse(self._queue.popleft(), Cause.NOT_CREATED, self._refusal)
         while self._queue and not self._must_wait():
             if self._idle:
                 self._idle.pop().handle(Event.INVOKE, self._queue.popleft())
@@ -160,7 +171,7 @@ class Pool:
 
     def _lacks_minimum(self) -> bool:
         wanted = min(self.spec.min_instances, self._limit)
-        return self._serving < wanted and not self._is_closing and not self._host.walls.refusal
+        return self._serving < wanted and not self._is_closing and not self._refusal
 
     def _must_wait(self) -> bool:
         """No request begins while the log cannot be written: what it prints would have to be

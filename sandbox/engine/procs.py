@@ -28,6 +28,7 @@ __all__ = [
     "TAG_SERIAL_BITS",
     "Child",
     "box_name",
+    "end",
     "find",
     "kill_if",
     "new_box_tag",
@@ -35,6 +36,7 @@ __all__ = [
     "start",
     "sweep",
     "sweep_box",
+    "tree",
     "wait",
 ]
 
@@ -171,9 +173,20 @@ def find(tag: int) -> list[int]:
     return sorted(pid for pid in _pids() if tag in _limits_of(pid))
 
 
-def signal_tree(tag: int, signum: int) -> list[int]:
-    """Sends a signal to every live process that carries `tag`; gives their pids."""
-    return [pid for pid, found in _tagged() if found == tag and _send(pid, tag, signum)]
+def tree(tag: int) -> list[int]:
+    """The pids of the processes of an instance, as far as they have come to live in it."""
+    return [pid for pid, found in _tagged() if found == tag]
+
+
+def signal_tree(tag: int, signum: int, pids: Iterable[int] | None = None) -> list[int]:
+    """Sends a signal to every live process that carries `tag`, of `pids` if given; gives whom."""
+    return [pid for pid in (tree(tag) if pids is None else pids) if _send(pid, tag, signum)]
+
+
+def end(pid: int) -> None:
+    """Ends a child that cannot be watched."""
+    os.kill(pid, signal.SIGKILL)
+    wait(pid)
 
 
 def _tagged() -> Iterable[tuple[int, int]]:

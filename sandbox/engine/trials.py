@@ -7,6 +7,7 @@ what instances will do. It reports what is in force, and is killed. No user code
 import os
 
 from sandbox.core.spec import FunctionSpec
+from sandbox.engine.enclosure import Enclosure
 from sandbox.engine.guest import Guest
 from sandbox.engine.host import Host
 from sandbox.engine.instances import make_setup
@@ -18,6 +19,10 @@ __all__ = ["Trial"]
 _LIMIT_S = 10.0
 
 
+def _ignore(kb: int) -> None:
+    """What it holds of memory is nobody's."""
+
+
 class Trial:
     """One function's. Owner of a guest; `is_over` when nothing of it is left."""
 
@@ -25,14 +30,15 @@ class Trial:
         self.is_over = False
         self._host = host
         self._spec = spec._replace(initializer=None, pre_stop=None)
-        self._group = None
         try:
             self._guest = host.new_guest(spec.python)
-            self._group = host.walls.make_group(spec, self._guest.tag)
         except OSError:
             self.is_over = True  # the first instance will tell why
             return
         self._guest.owner = self
+        self._enclosure = Enclosure(
+            host.walls, host.memory, self._spec, self._guest, _ignore, _ignore
+        )
         self._timer = host.loop.call_later(_LIMIT_S, self._give_up)
 
     def kill(self) -> None:
@@ -42,7 +48,11 @@ class Trial:
 
     def on_message(self, message: wire.Message) -> None:
         if message.kind == wire.HELLO:
-            walls = self._host.walls.setup(self._spec, self._guest.tag, self._group)
+            try:
+                walls = self._enclosure.open()
+            except OSError:
+                self._guest.kill_tree()  # as above
+                return
             setup = make_setup(self._spec, self._host, "", "", bytes(TOKEN_BYTES), walls)
             self._guest.send(wire.SETUP, b"", setup)
             return
@@ -65,8 +75,7 @@ class Trial:
         self._timer.cancel()
         guest = self._guest
         guest.close()
-        if self._group:
-            self._host.walls.remove_group(self._group)
+        self._enclosure.close()
         for fd in (guest.stdout, guest.stderr):
             if fd >= 0:
                 os.close(fd)

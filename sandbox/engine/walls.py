@@ -5,6 +5,7 @@ control group, and what is made of its report: one `Walls` for the box, told onc
 of a level that does not hold.
 """
 
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +13,7 @@ from sandbox.core.spec import BoxSettings, FunctionSpec
 from sandbox.core.walls import Lack, Walls, needed_ways, network_of, refusal, verdicts
 from sandbox.engine import procs
 from sandbox.engine.cgroups import Group, Groups
+from sandbox.engine.leftovers import public_folder
 
 __all__ = ["BoxWalls"]
 
@@ -21,8 +23,9 @@ MAX_FILES = 100_000
 """Open files of one process, as in the cloud."""
 SHM_MB = 64
 """The size of /dev/shm."""
-_DATA_SLACK_MB = 1024
-"""Without a group the memory is watched; this bounds what a process can take between two looks."""
+_DATA_SLACK_MB = 4096
+"""Without a group the memory is watched; this bounds what a process can take between two looks.
+The stacks of threads count, 8 MB each, used or not."""
 _MB = 1 << 20
 _MECHANISMS = {
     "memory": "memory_cgroup",
@@ -37,10 +40,10 @@ _SERIALS = 12
 class BoxWalls:
     """One per box. `on_told` is called with the walls each time that they are news."""
 
-    def __init__(self, settings: BoxSettings, box_tag: int) -> None:
+    def __init__(self, settings: BoxSettings, box_tag: int, home: str) -> None:
+        self._home = home
         self.level = settings.isolation
-        self.refusal = ""
-        """Why nothing may run here."""
+        self._refusals: dict[str, str] = {}
         self.told: Walls | None = None
         """What is in force around the functions, as far as they have reported."""
         self.on_told: Callable[[Walls], None] | None = None
@@ -69,13 +72,21 @@ class BoxWalls:
         self._remove_busy()
         if self._groups is None:
             return None
-        size = (spec.memory_mb + spec.disk_mb + SHM_MB) * _MB
+        size = (spec.memory_mb + spec.disk_mb) * _MB
         return self._groups.make(f"{tag:x}", size, MAX_PROCESSES, spec.cpu, _used(spec))
 
     def remove_group(self, group: Group) -> None:
         """Of an instance that is gone. One that is busy still is removed later."""
         self._busy.append(group)
         self._remove_busy()
+
+    def remove_folder(self, tag: int) -> None:
+        """What an instance without a root of its own had for its /tmp."""
+        folder = folder_of(self._home, tag)
+        if os.path.lexists(folder):
+            import shutil  # here: it imports every compression there is
+
+            shutil.rmtree(folder, ignore_errors=True)
 
     def setup(self, spec: FunctionSpec, tag: int, group: Group | None) -> dict[str, Any] | None:
         """The set-up's part on the walls; None at the level none."""
@@ -92,7 +103,9 @@ class BoxWalls:
             "files": MAX_FILES,
             "processes": MAX_PROCESSES,
             "data_mb": 0 if "memory" in held else spec.memory_mb + _DATA_SLACK_MB,
+            "given": ["memory_watch"],
             "groups": {"entries": group.entries if group else [], "mechanisms": mechanisms},
+            "folder": folder_of(self._home, tag),
             "serial": (self._box << _SERIALS) | tag & ((1 << _SERIALS) - 1),
             "needed": needed_ways(self.level, self._conditions(spec)) if needed else [],
             "mounts": spec.mounts,
@@ -100,7 +113,7 @@ class BoxWalls:
 
     def take_report(self, spec: FunctionSpec, report: dict[str, list[Any]]) -> str:
         """What an instance reported; gives why it must not go on, or nothing."""
-        held = frozenset(report["held"]) | ({"memory_watch"} if self._groups else frozenset())
+        held = frozenset(report["held"])
         lacks = [Lack(*lack) for lack in report["lacks"]]
         if self._groups:
             reasons = self._groups.reasons
@@ -112,9 +125,13 @@ class BoxWalls:
             self.told = together
             if self.on_told:
                 self.on_told(together)
-        if not self._may_degrade:
-            self.refusal = self.refusal or refusal(walls)
-        return self.refusal
+        if not self._may_degrade and (why := refusal(walls)):
+            self._refusals[spec.name] = why
+        return self.refusal_of(spec.name)
+
+    def refusal_of(self, function: str) -> str:
+        """Why this function may not run here; empty when it may, as far as is known."""
+        return self._refusals.get(function, "")
 
     def describe(self) -> str:
         """The level, and whether something of it is missing."""
@@ -141,6 +158,14 @@ def _together(level: str, reports: list[Walls]) -> Walls:
     held = frozenset().union(*(walls.held for walls in reports))
     conditions = frozenset().union(*(walls.conditions for walls in reports))
     return Walls(level, held - {lack.mechanism for lack in lacks}, lacks, conditions)
+
+
+def folder_of(home: str, tag: int) -> str:
+    """The directory of an instance that has no root of its own.
+
+    An uid of its own could not reach it below the home directory of root.
+    """
+    return public_folder(tag) if os.geteuid() == 0 else os.path.join(home, f"tmp-{tag:x}")
 
 
 def _used(spec: FunctionSpec) -> list[str]:

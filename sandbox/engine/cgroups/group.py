@@ -21,6 +21,7 @@ _PERIOD_US = 100_000
 _MIN_QUOTA_US = 1000  # the kernel takes no less
 _USAGE = {1: "memory.usage_in_bytes", 2: "memory.current"}
 _ANONYMOUS = {1: b"\ntotal_rss ", 2: b"anon "}  # of memory.stat; in v2 it is the first line
+_SHARED = {1: b"\ntotal_shmem ", 2: b"\nshmem "}
 _OOM_KILLS = {1: "memory.oom_control", 2: "memory.events"}
 _FREEZER = {1: ("freezer.state", "FROZEN", "THAWED"), 2: ("cgroup.freeze", "1", "0")}
 _STAT_BYTES = 4096
@@ -69,9 +70,14 @@ class Group:
             self._open_memory()
         if int(os.pread(self._usage_fd, 32, 0)) < threshold_bytes:
             return 0
-        _, version = self._place("memory")
-        stat = os.pread(self._stat_fd, _STAT_BYTES, 0)
-        return int(stat.split(_ANONYMOUS[version], 1)[1].split(b"\n", 1)[0])
+        return self._stat(_ANONYMOUS)
+
+    def shared_memory(self) -> int:
+        """Bytes of shared memory: what is in a tmpfs, a memfd, or mapped by several; 0 in v1
+        before Linux 4.20, which does not tell."""
+        if self._stat_fd < 0:
+            self._open_memory()
+        return self._stat(_SHARED)
 
     def oom_kills(self) -> int:
         """How many of its processes the kernel killed for the limit of memory."""
@@ -131,6 +137,11 @@ class Group:
             files.write(f"{self._place('pids')[0]}/pids.max", str(pids))
         if cpu and "cpu" in self._places:
             _limit_cpu(*self._place("cpu"), max(_MIN_QUOTA_US, round(cpu * _PERIOD_US)))
+
+    def _stat(self, names: Mapping[int, bytes]) -> int:
+        _, version = self._place("memory")
+        found = os.pread(self._stat_fd, _STAT_BYTES, 0).partition(names[version])[2]
+        return int(found.partition(b"\n")[0] or 0)
 
     def _open_memory(self) -> None:
         directory, version = self._place("memory")
