@@ -1,7 +1,8 @@
 """Functions that misbehave: the outcome, the log, the next request, and nothing left.
 
-Each runs on the oldest and the newest of the cloud's runtimes that this machine has. `open_box`
-asserts at its end that no process of the box is alive; the leak guard looks after the rest.
+Each runs on the oldest and the newest of the cloud's runtimes that this machine has, and at each
+isolation level: walls change nothing of what a function's own mistakes come to. `open_box` asserts
+at its end that no process of the box is alive; the leak guard looks after the rest.
 """
 
 import json
@@ -11,7 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -31,9 +32,27 @@ EXITED = re.compile(
     r"Process exited unexpectedly before completing request "
     r"\(duration: \d+ms, maxMemoryUsage: \d+\.\d\dMB\)"
 )
-SETTINGS = BoxSettings(grace_s=0.3, dump_grace_s=0.3)
+INITS = {"none": 0, "process": 1, "strict": 1}
+"""Processes of an instance that are not its function's, where there are pid namespaces."""
 
-pytestmark = pytest.mark.parametrize("version", ENDS)
+
+class Way(NamedTuple):
+    """One of the ways to run a function."""
+
+    version: str
+    level: str
+
+    @property
+    def settings(self) -> BoxSettings:
+        return BoxSettings(grace_s=0.3, dump_grace_s=0.3, isolation=self.level)
+
+
+WAYS = [
+    *(Way(version, "process") for version in ENDS),
+    Way(ENDS[-1], "none"),
+    Way(ENDS[0], "strict"),
+]
+pytestmark = pytest.mark.parametrize("way", WAYS, ids="-".join)
 
 
 class Log:
@@ -60,7 +79,7 @@ class Log:
 
 @contextmanager
 def run(
-    folder: Path, version: str, handler: str, **fields: Any
+    folder: Path, way: Way, handler: str, **fields: Any
 ) -> Iterator[tuple[PatientSandbox, Log]]:
     """A box with one of the functions beside this file, and its log."""
     hooks = {
@@ -73,12 +92,12 @@ def run(
     }
     fields.setdefault("timeout_s", 10.0)
     spec = FunctionSpec(
-        "f", handler, str(FUNCTIONS), python=PYTHONS[version], **hooks, **fields
+        "f", handler, str(FUNCTIONS), python=PYTHONS[way.version], **hooks, **fields
     )  # fmt: skip
     log = Log(folder / "log.jsonl")
     fd = os.open(log.path, os.O_WRONLY | os.O_CREAT)
     try:
-        with open_box(folder, spec, SETTINGS, log_format="json", log_fd=fd) as box:
+        with open_box(folder, spec, way.settings, log_format="json", log_fd=fd) as box:
             yield box, log
     finally:
         os.close(fd)
@@ -107,10 +126,10 @@ def assert_end_line(log: Log, result: InvokeResult, suffix: str) -> None:
 # -- crashes ---------------------------------------------------------------------------------------
 
 
-def test_segmentation_fault(tmp_path: Path, version: str) -> None:
+def test_segmentation_fault(tmp_path: Path, way: Way) -> None:
     """The signal is named, what was printed is kept, the next request has a new instance."""
     before = set(FUNCTIONS.iterdir())
-    with run(tmp_path, version, "reads_address_zero.handler") as (box, log):
+    with run(tmp_path, way, "reads_address_zero.handler") as (box, log):
         result, well = box.invoke("f"), box.invoke("f", b"well")
 
     assert_exited(result, Cause.SIGNAL, "SIGSEGV(-11)", 11)
@@ -136,10 +155,10 @@ def test_segmentation_fault(tmp_path: Path, version: str) -> None:
     ],
 )
 def test_process_ends_without_an_answer(
-    tmp_path: Path, version: str, event: bytes, cause: Cause, status: str, signum: int
+    tmp_path: Path, way: Way, event: bytes, cause: Cause, status: str, signum: int
 ) -> None:
     """Never a success, whatever its status; found at once, and the next request is served."""
-    with run(tmp_path, version, "leaves_by_itself.handler", timeout_s=60) as (box, log):
+    with run(tmp_path, way, "leaves_by_itself.handler", timeout_s=60) as (box, log):
         begun = time.monotonic()
         result = box.invoke("f", event)
         took_s = time.monotonic() - begun
@@ -152,9 +171,9 @@ def test_process_ends_without_an_answer(
     assert well.body == b"well"
 
 
-def test_death_right_after_the_answer(tmp_path: Path, version: str) -> None:
+def test_death_right_after_the_answer(tmp_path: Path, way: Way) -> None:
     """What was answered stays answered; the death is charged to no later request."""
-    with run(tmp_path, version, "ends_after_its_answer.handler") as (box, _):
+    with run(tmp_path, way, "ends_after_its_answer.handler") as (box, _):
         results = []
         for _ in range(3):
             results.append(box.invoke("f"))
@@ -180,11 +199,11 @@ def test_death_right_after_the_answer(tmp_path: Path, version: str) -> None:
     ],
 )  # fmt: skip
 def test_initializer_goes_wrong(
-    tmp_path: Path, version: str, mode: str, cause: Cause, message: str
+    tmp_path: Path, way: Way, mode: str, cause: Cause, message: str
 ) -> None:
     """That request fails, the handler never runs, and the next one makes a new instance."""
     with run(
-        tmp_path, version, "breaks_its_hooks.handler", initializer="initialize",
+        tmp_path, way, "breaks_its_hooks.handler", initializer="initialize",
         init_timeout_s=0.4, environment={"MODE": mode}, pre_stop="stop",
     ) as (box, log):  # fmt: skip
         results = [box.invoke("f"), box.invoke("f")]
@@ -214,11 +233,11 @@ def test_initializer_goes_wrong(
     ],
 )  # fmt: skip
 def test_prestop_goes_wrong(
-    tmp_path: Path, version: str, mode: str, suffix: str, longest_s: float
+    tmp_path: Path, way: Way, mode: str, suffix: str, longest_s: float
 ) -> None:
     """The request stays well; both lines are written; the end comes within its bound."""
     with run(
-        tmp_path, version, "breaks_its_hooks.handler", pre_stop="stop", pre_stop_timeout_s=0.4,
+        tmp_path, way, "breaks_its_hooks.handler", pre_stop="stop", pre_stop_timeout_s=0.4,
         environment={"MODE": mode},
     ) as (box, log):  # fmt: skip
         result = box.invoke("f")
@@ -239,10 +258,10 @@ def test_prestop_goes_wrong(
 
 
 @pytest.mark.parametrize("handler", ["busy", "deaf"])
-def test_handler_never_returns(tmp_path: Path, version: str, handler: str) -> None:
+def test_handler_never_returns(tmp_path: Path, way: Way, handler: str) -> None:
     """The caller is told at the deadline; the tree is dead soon; the next request is served."""
     with run(
-        tmp_path, version, f"never_returns.{handler}", timeout_s=0.5, pre_stop="stop",
+        tmp_path, way, f"never_returns.{handler}", timeout_s=0.5, pre_stop="stop",
         pre_stop_timeout_s=0.3,
     ) as (box, log):  # fmt: skip
         box.invoke("f", b"well")
@@ -271,9 +290,9 @@ def test_handler_never_returns(tmp_path: Path, version: str, handler: str) -> No
 # -- descriptors and output ------------------------------------------------------------------------
 
 
-def test_no_descriptor_left(tmp_path: Path, version: str) -> None:
+def test_no_descriptor_left(tmp_path: Path, way: Way) -> None:
     """Answer, log and next request need none."""
-    with run(tmp_path, version, "fills_the_table.handler") as (box, log):
+    with run(tmp_path, way, "fills_the_table.handler") as (box, log):
         results = [box.invoke("f"), box.invoke("f")]
 
     for result in results:
@@ -283,10 +302,10 @@ def test_no_descriptor_left(tmp_path: Path, version: str) -> None:
     assert results[0].instance_id == results[1].instance_id
 
 
-def test_output_without_a_newline(tmp_path: Path, version: str) -> None:
+def test_output_without_a_newline(tmp_path: Path, way: Way) -> None:
     """64 MiB of it: every byte is there, in marked pieces, and in bounded memory."""
     size = 64 << 20
-    with run(tmp_path, version, "floods_stdout.one_line", timeout_s=50) as (box, log):
+    with run(tmp_path, way, "floods_stdout.one_line", timeout_s=50) as (box, log):
         result = box.invoke("f", b"%d" % size)
         after = box.invoke("f", b"0")
         held_kb = held_peak_kb()
@@ -309,9 +328,9 @@ def held_peak_kb() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
-def test_many_lines(tmp_path: Path, version: str) -> None:
+def test_many_lines(tmp_path: Path, way: Way) -> None:
     """200,000 of them: all, in order, all this request's, all before its End line."""
-    with run(tmp_path, version, "floods_stdout.many_lines", timeout_s=50) as (box, log):
+    with run(tmp_path, way, "floods_stdout.many_lines", timeout_s=50) as (box, log):
         result = box.invoke("f", b"200000")
         after = box.invoke("f", b"0")
     lines = log.lines
@@ -325,9 +344,9 @@ def test_many_lines(tmp_path: Path, version: str) -> None:
     assert after.ok
 
 
-def test_closes_everything(tmp_path: Path, version: str) -> None:
+def test_closes_everything(tmp_path: Path, way: Way) -> None:
     """The channel too: seen at once, and the process does not stay."""
-    with run(tmp_path, version, "closes_descriptors.everything", timeout_s=60) as (box, log):
+    with run(tmp_path, way, "closes_descriptors.everything", timeout_s=60) as (box, log):
         begun = time.monotonic()
         result = box.invoke("f")
         took_s = time.monotonic() - begun
@@ -341,9 +360,9 @@ def test_closes_everything(tmp_path: Path, version: str) -> None:
     assert well.ok
 
 
-def test_closes_stdio(tmp_path: Path, version: str) -> None:
+def test_closes_stdio(tmp_path: Path, way: Way) -> None:
     """The answer does not need 0, 1 and 2; the loss is told, once."""
-    with run(tmp_path, version, "closes_descriptors.stdio") as (box, log):
+    with run(tmp_path, way, "closes_descriptors.stdio") as (box, log):
         results = [box.invoke("f"), box.invoke("f")]
 
     assert [json.loads(result.body) for result in results] == [[0, 1, 2]] * 2
@@ -354,9 +373,9 @@ def test_closes_stdio(tmp_path: Path, version: str) -> None:
     assert "not to be seen" not in log.texts("stdout", "stderr")
 
 
-def test_closes_stdout(tmp_path: Path, version: str) -> None:
+def test_closes_stdout(tmp_path: Path, way: Way) -> None:
     """A closed fd 1 alone: a success, and the next request is served by the same instance."""
-    with run(tmp_path, version, "closes_descriptors.stdout") as (box, log):
+    with run(tmp_path, way, "closes_descriptors.stdout") as (box, log):
         results = [box.invoke("f", b"close"), box.invoke("f")]
 
     assert [result.body for result in results] == [b"ok", b"ok"]
@@ -364,9 +383,9 @@ def test_closes_stdout(tmp_path: Path, version: str) -> None:
     assert len(log.of(results[0], "logger")) == 1
 
 
-def test_covers_the_channel(tmp_path: Path, version: str) -> None:
+def test_covers_the_channel(tmp_path: Path, way: Way) -> None:
     """The answer is lost: failed at once, and the next request is served."""
-    with run(tmp_path, version, "closes_descriptors.covered", timeout_s=5) as (box, _):
+    with run(tmp_path, way, "closes_descriptors.covered", timeout_s=5) as (box, _):
         result, well = box.invoke("f"), box.invoke("f", b"well")
 
     assert result.cause in (Cause.EXIT, Cause.SIGNAL, Cause.TIMEOUT)
@@ -374,9 +393,9 @@ def test_covers_the_channel(tmp_path: Path, version: str) -> None:
     assert well.ok
 
 
-def test_forged_markers(tmp_path: Path, version: str) -> None:
+def test_forged_markers(tmp_path: Path, way: Way) -> None:
     """They stay plain output; the runner's own lines pair up, one pair a request."""
-    with run(tmp_path, version, "forges_markers.handler") as (box, log):
+    with run(tmp_path, way, "forges_markers.handler") as (box, log):
         results = [box.invoke("f"), box.invoke("f")]
 
     for result in results:
@@ -388,9 +407,9 @@ def test_forged_markers(tmp_path: Path, version: str) -> None:
     assert not any("00000000-000000000000" in text for text in log.texts("runner", "logger"))
 
 
-def test_late_output(tmp_path: Path, version: str) -> None:
+def test_late_output(tmp_path: Path, way: Way) -> None:
     """Nothing is lost, and nothing is another request's; the atexit line is caught."""
-    with run(tmp_path, version, "prints_late.handler") as (box, log):
+    with run(tmp_path, way, "prints_late.handler") as (box, log):
         results = []
         for at in (1, 2):
             results.append(box.invoke("f"))
@@ -407,9 +426,9 @@ def test_late_output(tmp_path: Path, version: str) -> None:
     assert late[-1]["text"] == "from atexit"
 
 
-def test_threads_that_print(tmp_path: Path, version: str) -> None:
+def test_threads_that_print(tmp_path: Path, way: Way) -> None:
     """No byte lost, no character broken, each thread's lines in their order."""
-    with run(tmp_path, version, "prints_in_threads.handler", timeout_s=50) as (box, log):
+    with run(tmp_path, way, "prints_in_threads.handler", timeout_s=50) as (box, log):
         result = box.invoke("f")
     text = "\n".join(log.of(result, "stdout"))
     tokens = re.findall(r"t(\d\d)-(\d{4}) ", text)
@@ -425,15 +444,15 @@ def test_threads_that_print(tmp_path: Path, version: str) -> None:
 # -- processes -------------------------------------------------------------------------------------
 
 
-def test_daemon_holds_stdout(tmp_path: Path, version: str) -> None:
+def test_daemon_holds_stdout(tmp_path: Path, way: Way) -> None:
     """The request ends with its answer; the daemon ends with its instance, within a second."""
-    with run(tmp_path, version, "leaves_processes.daemon", pre_stop="stop") as (box, log):
+    with run(tmp_path, way, "leaves_processes.daemon", pre_stop="stop") as (box, log):
         begun = time.monotonic()
         result = box.invoke("f")
         took_s = time.monotonic() - begun
         again = box.invoke("f")
         wait_until(lambda: "tick" in log.texts("stdout"), "a tick")
-        assert len(box.processes()) == 3
+        assert len(box.processes()) == 3 + INITS[way.level]
         begun = time.monotonic()
         box.close()
         close_s = time.monotonic() - begun
@@ -446,9 +465,9 @@ def test_daemon_holds_stdout(tmp_path: Path, version: str) -> None:
     ]  # fmt: skip
 
 
-def test_runaway_after_a_timeout(tmp_path: Path, version: str) -> None:
+def test_runaway_after_a_timeout(tmp_path: Path, way: Way) -> None:
     """A grandchild whose pid changes every few milliseconds is gone a second after the kill."""
-    with run(tmp_path, version, "leaves_processes.runaway", timeout_s=0.4) as (box, _):
+    with run(tmp_path, way, "leaves_processes.runaway", timeout_s=0.4) as (box, _):
         for _ in range(3):
             result = box.invoke("f")
             assert result.cause is Cause.TIMEOUT
@@ -457,11 +476,11 @@ def test_runaway_after_a_timeout(tmp_path: Path, version: str) -> None:
         assert box.invoke("f", b"well").ok
 
 
-def test_swarm(tmp_path: Path, version: str) -> None:
+def test_swarm(tmp_path: Path, way: Way) -> None:
     """Two hundred children: all end with their instance."""
-    with run(tmp_path, version, "leaves_processes.swarm", timeout_s=30) as (box, _):
+    with run(tmp_path, way, "leaves_processes.swarm", timeout_s=30) as (box, _):
         result = box.invoke("f")
-        assert len(box.processes()) == 201
+        assert len(box.processes()) == 201 + INITS[way.level]
         box.recycle("f")
         wait_until(lambda: box.instances() == [], "its end", 2.0)
 
@@ -469,9 +488,9 @@ def test_swarm(tmp_path: Path, version: str) -> None:
         assert box.processes() == set()
 
 
-def test_limits_dropped(tmp_path: Path, version: str) -> None:
+def test_limits_dropped(tmp_path: Path, way: Way) -> None:
     """Answering needs none of them; a later death by SIGXCPU or SIGKILL is named."""
-    with run(tmp_path, version, "drops_its_limits.handler", timeout_s=10) as (box, _):
+    with run(tmp_path, way, "drops_its_limits.handler", timeout_s=10) as (box, _):
         answer = box.invoke("f")
         burnt = box.invoke("f", b"burn")
         again = box.invoke("f")
@@ -497,10 +516,10 @@ def test_limits_dropped(tmp_path: Path, version: str) -> None:
     ],
 )  # fmt: skip
 def test_function_errors(
-    tmp_path: Path, version: str, handler: str, error_type: str, message: str
+    tmp_path: Path, way: Way, handler: str, error_type: str, message: str
 ) -> None:
     """An error as any other, twice, and the instance goes on."""
-    with run(tmp_path, version, f"raises_strangely.{handler}") as (box, log):
+    with run(tmp_path, way, f"raises_strangely.{handler}") as (box, log):
         results = [box.invoke("f"), box.invoke("f")]
 
     for result in results:
@@ -512,12 +531,12 @@ def test_function_errors(
     assert results[0].instance_id == results[1].instance_id
 
 
-def test_module_that_does_not_parse(tmp_path: Path, version: str) -> None:
+def test_module_that_does_not_parse(tmp_path: Path, way: Way) -> None:
     """File and line; no crash loop; mended by an edit, without a restart."""
     spec = write_function(
-        tmp_path, "def handler(event, context)\n    return 1\n", python=PYTHONS[version]
+        tmp_path, "def handler(event, context)\n    return 1\n", python=PYTHONS[way.version]
     )
-    with open_box(tmp_path, spec) as box:
+    with open_box(tmp_path, spec, way.settings) as box:
         results = [box.invoke("f"), box.invoke("f")]
         time_of_edit = time.time() + 5
         index = Path(spec.code_dir) / "index.py"
