@@ -28,6 +28,7 @@ __all__ = ["Guest", "Owner"]
 _READ_BYTES = 64 << 10
 _BULK_BUFFER_BYTES = 1 << 20
 _KEPT_BUFFER_BYTES = 2 << 20
+_UNTRIED, _REFUSED = -1, -2
 _EOF_GRACE_S = 0.02
 """An EOF is mostly the shadow of a death: wait this long for the pidfd to tell how it died."""
 
@@ -61,7 +62,8 @@ class Guest:
         self._child: procs.Child | None = None
         self._init: procs.Child | None = None
         self._is_killed = False
-        self._requests = self._answers = self._witness = self._peak_fd = -1
+        self._requests = self._answers = self._witness = -1
+        self._peak_fd = _UNTRIED
         self._begun = 0
         self._bulk: _socket.socket | None = None
         self._unsent = b""
@@ -102,6 +104,8 @@ class Guest:
 
     def reset_peak(self) -> None:
         """Has `peak_rss_kb`, and what the worker says of itself, count from now on (proc(5))."""
+        if self._peak_fd == _UNTRIED and self.pid:
+            self._open_peak()
         if self._peak_fd >= 0:
             try:
                 os.write(self._peak_fd, b"5")
@@ -173,7 +177,7 @@ class Guest:
         self._answers = self._witness = -1
         if self._peak_fd >= 0:
             os.close(self._peak_fd)
-            self._peak_fd = -1
+            self._peak_fd = _REFUSED
         if self._bulk:
             self._loop.remove_writer(self._bulk.fileno())
             self._bulk.close()
@@ -288,16 +292,14 @@ class Guest:
     def _give(self, message: wire.Message) -> None:
         if message.kind == wire.HELLO:
             self.has_greeted = True
-            self._open_peak()
         if self.owner:
             self.owner.on_message(message)
 
     def _open_peak(self) -> None:
-        # Now: once the walls stand, it may be somebody else's in our eyes.
         try:
             self._peak_fd = os.open(f"/proc/{self.pid}/clear_refs", os.O_WRONLY | os.O_CLOEXEC)
         except OSError:
-            pass  # then the largest size of its life is told
+            self._peak_fd = _REFUSED  # then the largest size of its life is told
 
     def _closed_its_channel(self) -> None:
         if self._child and self._child.is_exiting:
