@@ -14,7 +14,6 @@ import _socket
 import atexit
 import json
 import os
-import resource
 import signal
 import struct
 import sys
@@ -27,6 +26,7 @@ from worker.failures import Failure, from_exception
 from worker.loader import Loader, LoadFailed
 from worker.mounts import enter
 from worker.output import RequestLog, flush_stdio
+from worker.peak import Peak
 from worker.results import encode_result
 from worker.walls import Walls
 
@@ -132,6 +132,7 @@ class Runtime(object):
         self._channel = channel
         self._setup = setup
         self._ground = ground
+        self._peak = Peak()
         self._make_context = make_context_factory(setup)
         self._handler = None  # type: Optional[Callable[..., object]]
         self._busy = False
@@ -204,14 +205,14 @@ class Runtime(object):
         request_id = self._setup["request_id"]
         failure = self._enter(request_id) or self._run_hook("initializer", request_id)
         if failure is None:
-            self._channel.send(wire.READY, _usage())
+            self._channel.send(wire.READY, self._usage())
         else:
-            self._channel.send(wire.INIT_FAILED, _usage(), failure.body())
+            self._channel.send(wire.INIT_FAILED, self._usage(), failure.body())
 
     def _pre_stop(self, request_id):
         # type: (str) -> None
         failure = self._run_hook("pre_stop", request_id)
-        self._channel.send(wire.STOPPED, _usage(), failure.body() if failure else b"")
+        self._channel.send(wire.STOPPED, self._usage(), failure.body() if failure else b"")
 
     def _run_hook(self, which, request_id):
         # type: (str, str) -> Optional[Failure]
@@ -238,9 +239,9 @@ class Runtime(object):
 
         answer, failure = self._guard(callback, request_id)
         if failure is None:
-            self._channel.send(wire.RESULT, message.meta + _usage(), answer)
+            self._channel.send(wire.RESULT, message.meta + self._usage(), answer)
         else:
-            self._channel.send(wire.FAILED, message.meta + _usage(), failure.body())
+            self._channel.send(wire.FAILED, message.meta + self._usage(), failure.body())
 
     def _guard(self, callback, request_id):
         # type: (Callable[[], bytes], str) -> Tuple[bytes, Optional[Failure]]
@@ -250,6 +251,7 @@ class Runtime(object):
         and that came back out of it, ends here: only one process may speak on the channel.
         """
         self._log.begin(request_id)
+        self._peak.reset()
         self._channel.witness_begin()
         self._busy = True
         answer, failure, hint = b"", None, ""
@@ -275,6 +277,10 @@ class Runtime(object):
         self._log.end()
         self._busy = False
         return answer, failure
+
+    def _usage(self):
+        # type: () -> bytes
+        return wire.pack_usage(self._peak.read_kb())
 
     def _on_sigterm(self, signum, frame):
         # type: (int, object) -> None
@@ -376,11 +382,6 @@ def _exit_status(code):
         return code & 0xFF
     print(code, file=sys.stderr)
     return 1
-
-
-def _usage():
-    # type: () -> bytes
-    return wire.pack_usage(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 
 
 def _too_large(size):

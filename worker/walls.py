@@ -34,6 +34,7 @@ _INSIDE_ID = 1000
 _HOST_NAME = "fc"
 _SIOCGIFFLAGS, _SIOCSIFFLAGS, _IFF_UP = 0x8913, 0x8914, 0x1
 _MB = 1 << 20
+_RESERVED_FILES, _MOST_SIGNALS = 1024, 1024
 _OF_NAMESPACES = ("root", "pid_namespace")
 _OF_STRICT = ("ipc_namespace", "cgroup_namespace", "uts_namespace", "net_namespace")
 
@@ -95,6 +96,7 @@ class Walls(object):
         self._refusal = ground.refusal
         self._has_own_processes = ground.has_own_processes
         self._is_root = syscalls.has_capability(syscalls.CAP_SETUID) and os.getuid() == 0
+        self._was_root = os.getuid() == 0
         self._is_strict = self._wanted["level"] == "strict"
         self._root = None  # type: Optional[root.Root]
         self._uid = None  # type: Optional[int]
@@ -287,6 +289,7 @@ class Walls(object):
             # type: () -> None
             syscalls.prctl(syscalls.PR_SET_DUMPABLE, 1)  # else its files in /proc are root's
             namespaces.enter_user_namespace(uid, gid)
+            _limit_watches()
 
         self._attempt("user_namespace", enter)
 
@@ -304,7 +307,17 @@ class Walls(object):
     def _set_limits(self):
         # type: () -> None
         wanted = self._wanted
-        limits = [(resource.RLIMIT_NOFILE, wanted["files"]), (resource.RLIMIT_MSGQUEUE, 0)]
+        # Some things the kernel counts for the user as a whole, and holds against the limits of
+        # whoever wants one more: the supervisor is to have the higher ones.
+        ceiling = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        ceiling = wanted["files"] + _RESERVED_FILES if ceiling < 0 else ceiling
+        limits = [
+            (resource.RLIMIT_NOFILE, min(wanted["files"], max(ceiling - _RESERVED_FILES, 64))),
+            (resource.RLIMIT_SIGPENDING, _MOST_SIGNALS),
+            (resource.RLIMIT_MSGQUEUE, 0),
+            (resource.RLIMIT_NICE, 0),
+            (resource.RLIMIT_RTPRIO, 0),
+        ]
         if self._root is None:
             limits.append((resource.RLIMIT_FSIZE, wanted["disk_mb"] * _MB))
         if {"own_uid", "user_namespace"}.intersection(self.held):
@@ -321,7 +334,7 @@ class Walls(object):
                 resource.setrlimit(kind, (value, value))
 
         self._attempt("rlimits", limit)
-        if self._is_root and self._uid is None and "rlimits" in self.held:
+        if self._was_root and self._uid is None and "rlimits" in self.held:
             # Only for the real root, in whatever namespace it is (setrlimit(2), RLIMIT_NPROC).
             self.held.remove("rlimits")
             self._lack("rlimits", "the kernel does not limit how many processes root has")
@@ -370,6 +383,17 @@ def _mapped_uid(serial):
     if count < 20000:
         return None
     return inside + count - 1 - serial % 10000
+
+
+def _limit_watches():
+    # type: () -> None
+    """In the user namespace of its own: else its watches were counted with all of the user's."""
+    for name, most in (("max_inotify_instances", 64), ("max_inotify_watches", 8192)):
+        try:
+            with open("/proc/sys/user/" + name, "w") as setting:
+                setting.write("%d" % most)
+        except OSError:
+            pass  # before Linux 4.12, or without inotify; no promise depends on it
 
 
 def _own_host_name():

@@ -52,8 +52,7 @@ class Enclosure:
         return self._walls.setup(self._spec, self._guest.tag, self._group)
 
     def begin(self) -> None:
-        """A callback begins: memory is watched, and its peak is that of this callback."""
-        self._guest.reset_peak()
+        """A callback begins: memory is watched."""
         if self._walls.level != "none":
             self._watch.begin(self)
 

@@ -28,7 +28,6 @@ __all__ = ["Guest", "Owner"]
 _READ_BYTES = 64 << 10
 _BULK_BUFFER_BYTES = 1 << 20
 _KEPT_BUFFER_BYTES = 2 << 20
-_UNTRIED, _REFUSED = -1, -2
 _EOF_GRACE_S = 0.02
 """An EOF is mostly the shadow of a death: wait this long for the pidfd to tell how it died."""
 
@@ -63,7 +62,6 @@ class Guest:
         self._init: procs.Child | None = None
         self._is_killed = False
         self._requests = self._answers = self._witness = -1
-        self._peak_fd = _UNTRIED
         self._begun = 0
         self._bulk: _socket.socket | None = None
         self._unsent = b""
@@ -101,16 +99,6 @@ class Guest:
             return int(line.split()[1])
         except (OSError, StopIteration):
             return 0
-
-    def reset_peak(self) -> None:
-        """Has `peak_rss_kb`, and what the worker says of itself, count from now on (proc(5))."""
-        if self._peak_fd == _UNTRIED and self.pid:
-            self._open_peak()
-        if self._peak_fd >= 0:
-            try:
-                os.write(self._peak_fd, b"5")
-            except OSError:
-                pass  # it is gone
 
     def send(self, kind: int, meta: bytes = b"", body: bytes = b"") -> None:
         """Sends a message without ever blocking: what does not fit now is sent later."""
@@ -175,9 +163,6 @@ class Guest:
         os.close(self._answers)
         os.close(self._witness)
         self._answers = self._witness = -1
-        if self._peak_fd >= 0:
-            os.close(self._peak_fd)
-            self._peak_fd = _REFUSED
         if self._bulk:
             self._loop.remove_writer(self._bulk.fileno())
             self._bulk.close()
@@ -294,12 +279,6 @@ class Guest:
             self.has_greeted = True
         if self.owner:
             self.owner.on_message(message)
-
-    def _open_peak(self) -> None:
-        try:
-            self._peak_fd = os.open(f"/proc/{self.pid}/clear_refs", os.O_WRONLY | os.O_CLOEXEC)
-        except OSError:
-            self._peak_fd = _REFUSED  # then the largest size of its life is told
 
     def _closed_its_channel(self) -> None:
         if self._child and self._child.is_exiting:

@@ -34,6 +34,8 @@ SHARE = 0.1
 """The part of the time that exact looks may take."""
 
 _PAGE_KB = os.sysconf("SC_PAGE_SIZE") // 1024
+_MOST_TABLES_KB = 8 << 10
+"""Page tables for 4 GB that are mapped in small pages."""
 _MOST_BYTES = 8192
 """More than any of the files that are read here has."""
 
@@ -180,9 +182,13 @@ def pss_kb(pid: int) -> int:
 
     Other users' processes and those that are not dumpable show no smaps_rollup, unless one may
     trace them (proc_pid_smaps(5)). Then their shared pages count in full: the limit holds, but
-    what a fork shares with its parent is charged twice.
+    what a fork shares with its parent is charged twice. So it is with page tables of a size that
+    no honest process has: to walk them would keep the supervisor for as long as they say.
     """
     try:
+        status = _fields(_read(pid, "status"))
+        if status.get(b"VmPTE", 0) > _MOST_TABLES_KB:
+            return _resident(status)
         found = _fields(_read(pid, "smaps_rollup"))
         if b"Pss_Anon" in found:  # since Linux 5.3
             return found[b"Pss_Anon"] + found[b"Pss_Shmem"] + found[b"SwapPss"]
@@ -198,11 +204,14 @@ def tree_kb(pids: Iterable[int]) -> int:
 
 def _resident_kb(pid: int) -> int:
     try:
-        found = _fields(_read(pid, "status"))
+        return _resident(_fields(_read(pid, "status")))
     except OSError:
         return 0
+
+
+def _resident(status: dict[bytes, int]) -> int:
     # proc_pid_status(5); a zombie has none of them.
-    return sum(found.get(name, 0) for name in (b"RssAnon", b"RssShmem", b"VmSwap"))
+    return sum(status.get(name, 0) for name in (b"RssAnon", b"RssShmem", b"VmSwap"))
 
 
 def _fields(text: bytes) -> dict[bytes, int]:

@@ -33,7 +33,7 @@ _MECHANISMS = {
     "cpu": "cpu_quota",
     "freezer": "freezer",
 }
-_SERIALS = 12
+_SERIALS = 18
 """How many low bits of a tag go into the number from which an instance's uid is made."""
 
 
