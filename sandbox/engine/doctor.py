@@ -1,9 +1,11 @@
 """What this machine can hold of an isolation level: found out by doing it.
 
-A box without a function of anybody's: one throw-away worker raises the walls on an empty code
-directory, asks for all that a function can ask for, reports, and is killed.
+A box without a function of anybody's: throw-away workers raise the walls on an empty code
+directory, one as most functions do, one asking for all that a function can ask for. They report,
+and are killed.
 """
 
+import os
 import tempfile
 from collections.abc import Mapping
 
@@ -21,13 +23,12 @@ def examine(python: str, level: str, environ: Mapping[str, str]) -> Walls | None
     A cpu quota is tried, but no promise here: few functions ask for one. Raises OSError like `Box`.
     """
     with tempfile.TemporaryDirectory(prefix="fcbox-doctor-") as directory:
-        spec = FunctionSpec(
-            "doctor", "index.handler", directory, python, cpu=1.0, network="off",
-            is_frozen_when_idle=True,
-        )  # fmt: skip
+        os.chmod(directory, 0o755)  # code that only its owner can read is another question
+        plain = FunctionSpec("plain", "index.handler", directory, python)
+        asking = plain._replace(name="asking", cpu=1.0, network="off", is_frozen_when_idle=True)
         settings = BoxSettings(isolation=level, allows_degraded=True)
         loop = PollLoop()
-        box = Box(loop, [spec], settings, [], environ)
+        box = Box(loop, [plain, asking], settings, [], environ)
         ended: list[bool] = []
         box.supervisor.start(tries_walls=True)
         loop.run_until(lambda: not box.supervisor.is_trying)

@@ -35,6 +35,8 @@ _MECHANISMS = {
 }
 _SERIALS = 18
 """How many low bits of a tag go into the number from which an instance's uid is made."""
+_ASKED_FOR = frozenset(("cpu_quota", "freezer"))
+"""Mechanisms that a function without a use for them does not have."""
 
 
 class BoxWalls:
@@ -153,9 +155,13 @@ class BoxWalls:
 
 
 def _together(level: str, reports: list[Walls]) -> Walls:
-    """What the functions have in common: what one has to do without is told, whoever spoke last."""
+    """What the functions have in common: what one has to do without is told, whoever spoke last.
+
+    A network namespace is held when all have one; a quota, when those do that ask for it.
+    """
     lacks = tuple(dict.fromkeys(lack for walls in reports for lack in walls.lacks))
-    held = frozenset().union(*(walls.held for walls in reports))
+    every = [walls.held | _ASKED_FOR for walls in reports]
+    held = frozenset.intersection(*every) & frozenset().union(*(walls.held for walls in reports))
     conditions = frozenset().union(*(walls.conditions for walls in reports))
     return Walls(level, held - {lack.mechanism for lack in lacks}, lacks, conditions)
 
