@@ -20,7 +20,9 @@ from tests.attacks.deprivation import RUNS
 
 Found = dict[str, Any]
 LOST_WORDS = {promise.key: promise.lost for promise in PROMISES}
-WITHOUT_ROOT = {"writes", "sockets", "disk"}
+WITH_OWN_UID = {"sockets", "disk"}
+"""What is lost without an own root: root can give an instance a uid that owns nothing."""
+WITHOUT_ROOT = WITH_OWN_UID | {"writes"}
 
 
 class Case(NamedTuple):
@@ -42,7 +44,7 @@ CASES = {
     "nothing": Case((), "root", set(), set(), set()),
     "nothing, user": Case((), "user", set(), set(), set()),
     "namespaces": Case(
-        ("namespaces",), "root", NAMESPACES, WITHOUT_ROOT, WITHOUT_ROOT | {"view"},
+        ("namespaces",), "root", NAMESPACES, WITH_OWN_UID, WITH_OWN_UID | {"view"},
         reason="this machine refuses a namespace: Operation not permitted",
     ),
     "namespaces, user": Case(
@@ -51,7 +53,7 @@ CASES = {
         "this machine refuses a user namespace: Function not implemented",
     ),
     "mounts": Case(
-        ("mounts",), "root", NAMESPACES, WITHOUT_ROOT, WITHOUT_ROOT | {"view"}, errno.ENOSYS,
+        ("mounts",), "root", NAMESPACES, WITH_OWN_UID, WITH_OWN_UID | {"view"}, errno.ENOSYS,
         "mounting at /: Function not implemented",
     ),
     "mounts, user": Case(
@@ -60,15 +62,15 @@ CASES = {
         reason="this machine refuses a user namespace: Operation not permitted",
     ),
     "mount_setattr": Case(
-        ("mount_setattr",), "root", {"root"}, WITHOUT_ROOT, WITHOUT_ROOT,
-        reason="mount_setattr : Operation not permitted",
+        ("mount_setattr",), "root", {"root"}, WITH_OWN_UID, WITH_OWN_UID,
+        reason="mount_setattr .: Operation not permitted",
     ),
     "mount_setattr, user": Case(
         ("mount_setattr",), "user", {"root"}, WITHOUT_ROOT, WITHOUT_ROOT, errno.ENOSYS,
         "mount_setattr .: Function not implemented",
     ),
     "pivot_root": Case(
-        ("pivot_root",), "root", {"root"}, WITHOUT_ROOT, WITHOUT_ROOT,
+        ("pivot_root",), "root", {"root"}, WITH_OWN_UID, WITH_OWN_UID,
         reason="pivot_root: Operation not permitted",
     ),
     "landlock": Case(
@@ -98,7 +100,7 @@ CASES = {
     ),
     "container": Case(
         ("container",), "root", NAMESPACES | {"user_namespace", "cpu_quota"},
-        WITHOUT_ROOT | {"processes", "cpu"}, WITHOUT_ROOT | {"processes", "cpu", "view"},
+        WITH_OWN_UID | {"cpu"}, WITH_OWN_UID | {"cpu", "view"},
         reason="this machine refuses a user namespace: Operation not permitted",
     ),
     "container, user": Case(
@@ -130,6 +132,7 @@ def scene(user: str) -> Iterator[Account]:
     with account(user) as somebody:
         for name in ("marks", "open"):
             (somebody.folder / name).mkdir()
+            (somebody.folder / name).chmod(0o777)
         (somebody.folder / "home" / "secret").write_text("secret")
         code = REPOSITORY / "tests" / "attacks" / "deprived"
         shutil.copytree(code, somebody.folder / "code")
