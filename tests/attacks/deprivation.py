@@ -10,16 +10,20 @@ Told with each is whether user code has run, which leaves a mark.
 import json
 import os
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from sandbox import BoxSettings, FunctionSpec, Mount, Sandbox
+from sandbox import BoxSettings, Callback, FunctionSpec, Mount, Sandbox
 from sandbox.core.walls import Walls, verdicts, warnings
 from sandbox.engine.doctor import examine
+from sandbox.engine.supervisor import Supervisor
 from tests.attacks.refusals import take_away
 
 __all__ = ["RUNS"]
 
+DALLYING_S = 0.1
 Facts = dict[str, Any]
 RUNS = {
     "process": BoxSettings(isolation="process", grace_s=0.3),
@@ -34,6 +38,7 @@ def run(settings: BoxSettings, folder: Path, python: str, cpu: float) -> Facts:
     spec = FunctionSpec(
         "f", "index.handler", str(folder / "code"), python=python, timeout_s=10.0, cpu=cpu,
         mounts=(Mount("/mnt/marks", str(marks)),), environment={"MARKS": str(marks)},
+        initializer=Callback("index.initialize"),  # which nobody has to ask for
     )  # fmt: skip
     event = {
         "secret": str(folder / "home" / "secret"),
@@ -41,6 +46,8 @@ def run(settings: BoxSettings, folder: Path, python: str, cpu: float) -> Facts:
         "open folder": str(folder / "open"),
     }
     with Sandbox([spec], settings) as box:
+        # What a guest must not do it must not do by itself: time enough to do it, were it to try.
+        box._call(lambda supervisor: _set_on_told(supervisor, lambda _: time.sleep(DALLYING_S)))
         result = box.invoke("f", json.dumps(event).encode())
         walls = box._call(lambda supervisor: supervisor.walls)
         isolation = box.statistics()["isolation"]
@@ -56,6 +63,10 @@ def run(settings: BoxSettings, folder: Path, python: str, cpu: float) -> Facts:
         "records": records,
         **of_walls(walls),
     }
+
+
+def _set_on_told(supervisor: Supervisor, on_told: Callable[[Walls], None]) -> None:
+    supervisor.host.walls.on_told = on_told
 
 
 def run_pair(folder: Path, python: str) -> list[Facts]:

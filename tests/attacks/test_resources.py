@@ -117,6 +117,8 @@ def test_words(told: Found) -> None:
     for name in _played(told, "stdout flood", "empty lines"):
         assert found[name]["body"] == "flooded"
         assert found[name]["log bytes"] <= 64 << 10
+        longest_s = max(found[name]["meanwhile"])
+        assert longest_s < max(found[name]["duration"] / 2, 0.2), "nobody waits for its end"
     for name in _played(told, "large answer"):
         assert found[name]["cause"] == "error"
         assert found[name]["error"] == (

@@ -63,11 +63,11 @@ CASES = {
     ),
     "mount_setattr": Case(
         ("mount_setattr",), "root", {"root"}, WITH_OWN_UID, WITH_OWN_UID,
-        reason="mount_setattr .: Operation not permitted",
+        reason="Operation not permitted",
     ),
     "mount_setattr, user": Case(
         ("mount_setattr",), "user", {"root"}, WITHOUT_ROOT, WITHOUT_ROOT, errno.ENOSYS,
-        "mount_setattr .: Function not implemented",
+        "Function not implemented",
     ),
     "pivot_root": Case(
         ("pivot_root",), "root", {"root"}, WITH_OWN_UID, WITH_OWN_UID,

@@ -17,6 +17,10 @@ for folder in ("/mnt/marks", os.environ["MARKS"]):
         pass
 
 
+def initialize(context):
+    pass
+
+
 def handler(event, context):
     facts = json.loads(event.decode())
     return {
