@@ -19,7 +19,10 @@ to the missing mount points, which is made of directories of the tmpfs, filled i
 Several layers lie over each other in /opt by overlayfs, the first one on top.
 
 What the machine refuses is told, and the function runs without it: `enter` gives a line for each.
-A local directory that has vanished is an OSError: that is no property of the machine.
+A local directory that has vanished is no property of the machine, nor is one that is reached by a
+symbolic link now: the set-up names real paths, and a function that may write to a directory can
+put a link into it that leads anywhere. Neither is passed over, and no wall is done without for it:
+the instance fails (NoSourceError).
 """
 
 import errno
@@ -33,13 +36,13 @@ from worker.syscalls import MS_BIND, MS_RDONLY, MS_REC, mount
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, Iterable, List, Tuple
+    from typing import Any, Dict, Iterable, List, Optional, Tuple
 
     Tree = Dict[str, Any]
 
 __all__ = [
-    "LAYERS_DIR", "Place", "close_sources", "enter", "is_below", "lay_root", "lift_root",
-    "make_read_only", "open_sources", "overlay", "placed", "reason",
+    "LAYERS_DIR", "NoSourceError", "Place", "close_sources", "enter", "is_below", "lay_root",
+    "lift_root", "make_read_only", "open_code", "open_sources", "overlay", "placed", "reason",
 ]  # fmt: skip
 
 LAYERS_DIR = "/opt"
@@ -53,9 +56,23 @@ names of mount points alone, and here is known where links lead."""
 MAX_ENTRIES = 2000
 """Most entries of old directories that are bound into a new root: each is a mount."""
 
+_NO_FOLDER = (errno.ENOENT, errno.ENOTDIR, errno.EACCES)
 _ST_RELATIME = 0x1000
 _ST_SAME = 0x2 | 0x4 | 0x8 | 0x400 | 0x800
 """nosuid, nodev, noexec, noatime, nodiratime: as in statvfs(3), so for mount(2)."""
+
+
+class NoSourceError(ValueError):
+    """A local directory is gone, or there is a symbolic link on the way to it.
+
+    No OSError: those are the machine's, and the walls that they take are done without.
+    """
+
+    def __init__(self, path, is_link):
+        # type: (str, bool) -> None
+        words = "there is a symbolic link on the way to " if is_link else "there is no directory "
+        super().__init__(words + path)
+        self.is_link = is_link
 
 
 class Place(object):
@@ -94,11 +111,14 @@ def placed(setup):
     # type: (Dict[str, Any]) -> Tuple[List[Place], Dict[str, str]]
     """The function's directories, and the reasons for those that may not be where it wants them.
 
-    Raises OSError when a local directory has vanished.
+    Raises NoSourceError.
     """
     places = _places(setup)
     for place in places:
         _check_sources(place)
+    code = open_code(setup)
+    if code is not None:
+        os.close(code)
     return places, _forbidden(places, _kept(setup))
 
 
@@ -114,8 +134,7 @@ def _check_sources(place):
     # type: (Place) -> None
     # They were there when the configuration was read; that may be long ago.
     for source in place.sources:
-        if not os.path.isdir(source):
-            raise OSError(errno.ENOTDIR, "there is no directory " + source)
+        os.close(open_source(source))
 
 
 def _kept(setup):
@@ -195,7 +214,51 @@ def open_sources(places):
     """By descriptor, so that no mount can come between: one place may hide another's source."""
     for place in places:
         for source in place.sources:
-            place.opened.append(os.open(source, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC))
+            place.opened.append(open_source(source))
+
+
+def open_source(path):
+    # type: (str) -> int
+    """A descriptor of a directory, with O_PATH. Raises NoSourceError, and OSError for the rest."""
+    try:
+        return _open_without_links(path)
+    except OSError as exc:
+        if exc.errno != errno.ELOOP and exc.errno not in _NO_FOLDER:
+            raise
+        raise NoSourceError(path, exc.errno == errno.ELOOP) from None
+
+
+def open_code(setup):
+    # type: (Dict[str, Any]) -> Optional[int]
+    """None where it has vanished: whoever enters it tells. Raises NoSourceError for a link."""
+    try:
+        return open_source(setup["code_dir"])
+    except NoSourceError as exc:
+        if exc.is_link:
+            raise
+        return None
+
+
+def _open_without_links(path):
+    # type: (str) -> int
+    """Component by component: O_NOFOLLOW is about the last one alone (open(2)).
+
+    openat2(2) would do it in one call, from Linux 5.6.
+    """
+    flags = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+    folder = os.open("/", flags)
+    for name in path.split("/"):
+        above = folder
+        try:
+            folder = os.open(name or ".", flags, dir_fd=above)
+        except NotADirectoryError:
+            # With O_DIRECTORY that is what a link comes to as well.
+            if stat.S_ISLNK(os.stat(name, dir_fd=above, follow_symlinks=False).st_mode):
+                raise OSError(errno.ELOOP, "there is a symbolic link on the way", path) from None
+            raise
+        finally:
+            os.close(above)
+    return folder
 
 
 def close_sources(places):
@@ -231,7 +294,7 @@ def lay_root():
     """Lays an empty root over this one, reached by the working directory: paths still begin at the
     old one. Any directory will do to mount it first, as it goes on top of the root at once."""
     flags = syscalls.MS_NOSUID | syscalls.MS_NODEV
-    mount("tmpfs", "/proc", flags, "tmpfs", "mode=755,size=16m")
+    mount("tmpfs", "/proc", flags, "tmpfs", "mode=755,size=16m,nr_inodes=10000")
     os.chdir("/proc")
     mount(".", "/", syscalls.MS_MOVE)
 
@@ -247,6 +310,17 @@ def lift_root():
 
 
 def make_read_only(path):
+    # type: (str) -> None
+    """The mount and those below it; before Linux 5.12 only the mount itself."""
+    try:
+        syscalls.set_tree(-100, path, syscalls.MOUNT_ATTR_RDONLY)
+    except OSError as exc:
+        if exc.errno != errno.ENOSYS:
+            raise
+        _make_one_read_only(path)
+
+
+def _make_one_read_only(path):
     # type: (str) -> None
     # What the mount does not allow now has to be said again: in a user namespace it is locked.
     now = os.statvfs(path).f_flag
@@ -265,7 +339,7 @@ def _new_root(missing):
     lay_root()
     try:
         _fill("/", ".", tree)
-        make_read_only(".")
+        _make_one_read_only(".")  # what is bound into it stays as it is
         os.chroot(".")
     except OSError:
         lift_root()

@@ -49,6 +49,7 @@ SECRETS = (
 )  # fmt: skip
 _ALL_MAY_READ = 0o005
 _MOST_LOOKED_AT = 5000
+_LEAST_FILES, _FILES_OF_MB, _SHM_FILES = 100000, 200, 10000
 _PASSWD = (
     "root:x:0:0:root:/root:/usr/sbin/nologin\n"
     "nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n"
@@ -77,6 +78,7 @@ class Root(object):
         self._setup = setup
         self._uid = uid
         self._shown_uid = shown_uid
+        self._code = None  # type: Optional[int]  # None where it has vanished: nothing is there
         self._owners = {}  # type: Dict[Tuple[int, int], int]
         self._writable = []  # type: List[str]
 
@@ -84,12 +86,13 @@ class Root(object):
         # type: () -> List[str]
         """Builds the root and moves in; gives a line for each mount that cannot be had.
 
-        Raises OSError, and this process is where it was. `setup` then tells what is where. The
-        mount namespace must be this process's own.
+        Raises OSError, or mounts.NoSourceError, and this process is where it was. `setup` then
+        tells what is where. The mount namespace must be this process's own.
         """
         places, refused = mounts.placed(self._setup)
         opened = [place for place in places if place.target not in refused]
         try:
+            self._code = mounts.open_code(self._setup)
             mounts.open_sources(opened)
             self._make_owners(opened)
             mounts.lay_root()
@@ -102,8 +105,8 @@ class Root(object):
             syscalls.umount(".", syscalls.MNT_DETACH)
         finally:
             mounts.close_sources(places)
-            for namespace in self._owners.values():
-                os.close(namespace)
+            for fd in [*self._owners.values(), *([] if self._code is None else [self._code])]:
+                os.close(fd)
         os.chdir("/")
         self._tell(refused)
         return ["%s: %s" % item for item in sorted(refused.items())]
@@ -133,7 +136,8 @@ class Root(object):
                 _make_entry(folder, os.stat(folder))
                 self._bind_owned(folder, folder)
         _make_folder(CODE)
-        self._bind_owned(self._setup["code_dir"], CODE)
+        if self._code is not None:
+            self._bind_owned(_path_of(self._code), CODE)
         _make_folders(places)
         syscalls.set_tree(-100, ".", syscalls.MOUNT_ATTR_RDONLY)
         return self._fill_writable(places)
@@ -142,9 +146,13 @@ class Root(object):
         # type: () -> None
         # First of all: the interpreter may be in a folder of the host's /tmp.
         walls = self._setup["walls"]
-        for folder, size_mb in ((TMP, walls["disk_mb"]), (SHM, walls["shm_mb"])):
+        # Empty files take no block, but memory of the kernel's: they have a limit of their own.
+        files = max(_LEAST_FILES, walls["disk_mb"] * _FILES_OF_MB)
+        for folder, size_mb, most in (
+            (TMP, walls["disk_mb"], files), (SHM, walls["shm_mb"], _SHM_FILES),
+        ):  # fmt: skip
             _make_folder(folder)
-            options = "mode=1777,size=%dm" % size_mb
+            options = "mode=1777,size=%dm,nr_inodes=%d" % (size_mb, most)
             mount("tmpfs", "." + folder, MS_NOSUID | MS_NODEV, "tmpfs", options)
 
     def _fill_writable(self, places):
@@ -172,8 +180,7 @@ class Root(object):
         if len(place.opened) > 1:
             mounts.overlay(place, "." + place.target)
             return
-        source = "/proc/self/fd/%d" % place.opened[0]
-        self._bind_owned(source, place.target, place.is_read_only)
+        self._bind_owned(_path_of(place.opened[0]), place.target, place.is_read_only)
         if not place.is_read_only:
             self._writable.append(place.target)
 
@@ -200,9 +207,10 @@ class Root(object):
 
         Ahead of everything else: the kernel grants none to a process whose root is covered.
         """
-        wanted = [(self._setup["code_dir"], CODE, True)]
-        wanted += [(folder, folder, True) for folder in interpreter_folders()]
-        wanted += [(p.sources[0], p.target, p.is_read_only) for p in places if len(p.opened) == 1]
+        wanted = [(folder, folder, True) for folder in interpreter_folders()]
+        wanted += [] if self._code is None else [(_path_of(self._code), CODE, True)]
+        single = [place for place in places if len(place.opened) == 1]
+        wanted += [(_path_of(p.opened[0]), p.target, p.is_read_only) for p in single]
         for source, target, is_read_only in wanted if self._uid is not None else []:
             status = os.stat(source)
             owner = (status.st_uid, status.st_gid)
@@ -222,7 +230,9 @@ class Root(object):
     def _tell(self, refused):
         # type: (Dict[str, str]) -> None
         setup = self._setup
-        setup["code_dir"], setup["home"] = CODE, TMP
+        setup["home"] = TMP
+        if self._code is not None:
+            setup["code_dir"] = CODE
         if mounts.LAYERS_DIR not in refused and setup["layers"]:
             setup["layers"] = [mounts.LAYERS_DIR]
         else:
@@ -250,6 +260,12 @@ def _find_folders():
     found.update(os.path.abspath(path) for path in sys.path if path)
     found.update(os.path.realpath(path) for path in list(found))
     return sorted(path for path in found if os.path.exists(path) and not _is_given(path))
+
+
+def _path_of(fd):
+    # type: (int) -> str
+    """What is open, whatever has become of its name."""
+    return "/proc/self/fd/%d" % fd
 
 
 def _bind_mapped(source, target, is_read_only, owner):

@@ -11,6 +11,7 @@ from sandbox.engine import leftovers
 from sandbox.engine.launch import Launch
 from sandbox.engine.logs import LogHub, Sink
 from sandbox.engine.loop import Loop
+from sandbox.engine.real_paths import with_real_paths
 from sandbox.engine.supervisor import Supervisor
 from sandbox.engine.zygotes import Zygote
 
@@ -53,6 +54,7 @@ class Box:
         self.registration = launch.registration
         tag, home = self.registration.box_tag, self.registration.home
         specs = _unpacked(specs, self.registration.code)
+        specs = with_real_paths(specs, settings.isolation == "none")
         self.cleaned = leftovers.clean(launch.state)
         """How many boxes that were killed have been cleaned up after."""
         self._done: Callable[[], None] | None = None

@@ -775,3 +775,170 @@ def test_nothing_changes_without_mounts(tmp_path: Path) -> None:
     mine = [os.readlink(names(name)) for name in ("mnt", "user")]
 
     assert answer_of(tmp_path, source + "N = ('mnt', 'user')", "none") == mine
+
+
+SWAPS = f"""
+import json, os
+
+def handler(event, context):
+    paths = ["{TARGET}-below/key", "/opt/key", os.path.dirname(__file__) + "/key"]
+    found = [open(path).read() for path in paths if os.path.exists(path)]
+    if event:
+        name, private = json.loads(event)
+        os.rename("{TARGET}/" + name, "{TARGET}/moved")
+        os.symlink(private, "{TARGET}/" + name)
+    return found
+"""
+SWAPPING = """
+import json, os, sys
+from sandbox import FunctionSpec, Sandbox
+from sandbox.core.spec import BoxSettings, Mount
+fields, level, what = json.loads(sys.argv[1])
+fields["mounts"] = tuple(Mount(*mount) for mount in fields["mounts"])
+fields["layers"] = tuple(fields["layers"])
+settings = BoxSettings(isolation=level, allows_degraded=True)
+with Sandbox([FunctionSpec(**fields)], settings, environ=os.environ) as box:
+    bodies = [box.invoke("f", json.dumps(what).encode()).body]
+    box.recycle("f")
+    bodies.append(box.invoke("f").body)
+print(json.dumps([body.decode() for body in bodies]))
+"""
+
+
+@needs_namespaces
+@at_each_level
+@pytest.mark.parametrize("what", ["mount", "layer", "code"])
+def test_a_function_replaces_what_the_next_one_is_shown(
+    folder: Path, somebody: Somebody, what: str, level: str
+) -> None:
+    """A mount, a layer or the code inside a writable mount, by a link to what is the user's."""
+    data, private = folder / "nas", local(folder, "private", key="secret")
+    Path(private, "index.py").write_text(SWAPS)
+    owner = somebody.uid
+    spec = write_function(folder, SWAPS, python=somebody.python)
+    shutil.copytree(spec.code_dir, data / "code")
+    for name in ("mount", "layer"):
+        (data / name).mkdir()
+    for path in (*data.rglob("*"), Path(private, "key"), Path(private)):
+        os.chown(path, owner, owner)
+    Path(private).chmod(0o700)
+    below = (Mount(f"{TARGET}-below", f"{data}/mount"),) if what == "mount" else ()
+    spec = spec._replace(
+        code_dir=f"{data}/code" if what == "code" else spec.code_dir,
+        layers=(f"{data}/layer",) if what == "layer" else (),
+        mounts=(Mount(TARGET, str(data)), *below),
+    )
+
+    arguments = json.dumps([spec._asdict(), level, [what, private]])
+    done = subprocess.run(
+        [spec.python, "-c", SWAPPING, arguments], user=somebody.user, check=False, timeout=30,
+        env={**environ_of(folder), "PYTHONPATH": str(REPOSITORY)}, capture_output=True, text=True,
+    )  # fmt: skip
+
+    assert done.returncode == 0, done.stderr
+    first, second = json.loads(done.stdout)
+    assert os.readlink(data / what) == private
+    assert json.loads(first) == []
+    assert json.loads(second)["errorMessage"] == (
+        f"cannot mount: there is a symbolic link on the way to {data}/{what}"
+    )
+
+
+@needs_namespaces
+@at_each_level
+def test_a_link_that_a_function_has_left(tmp_path: Path, level: str) -> None:
+    """It was made in an earlier box: this one does not follow it, but where there are no walls."""
+    data, private = local(tmp_path, "data"), local(tmp_path, "private", key="secret")
+    (tmp_path / "way").symlink_to("data")
+    Path(data, "sub").symlink_to(private)
+    mounts = (Mount(TARGET, data), Mount(f"{TARGET}-below", str(tmp_path / "way" / "sub")))
+    source = f"def handler(e, c): return open('{TARGET}-below/key').read()"
+    spec = write_function(tmp_path, source, mounts=mounts)
+
+    with open_box(tmp_path, spec, settings_of(level)) as box:
+        result = box.invoke("f")
+
+    if level == "none":
+        assert result.body == b"secret"
+    else:
+        words = f"cannot mount: there is a symbolic link on the way to {data}/sub"
+        assert error_text(result) == words
+
+
+@needs_namespaces
+@at_each_level
+def test_links_of_the_users(tmp_path: Path, level: str) -> None:
+    """They are followed at start, and what they led to then is what there is."""
+    (tmp_path / "way").symlink_to(local(tmp_path, "data", nas__key="nas", layer__key="layer"))
+    (tmp_path / "code").symlink_to("relative/../code-f")
+    Path(tmp_path, "relative").mkdir()
+    source = f"def handler(e, c): return [open(p + '/key').read() for p in ('{TARGET}', '/opt')]"
+    spec = write_function(
+        tmp_path, source, mounts=(Mount(TARGET, f"{tmp_path}/way/nas"),),
+        layers=(f"{tmp_path}/way/layer",),
+    )._replace(code_dir=f"{tmp_path}/code")  # fmt: skip
+
+    with open_box(tmp_path, spec, settings_of(level)) as box:
+        first = json.loads(box.invoke("f").body)
+        (tmp_path / "way").unlink()
+        (tmp_path / "code").unlink()
+        box.recycle("f")
+        second = json.loads(box.invoke("f").body)
+
+    assert first == second == ["nas", "layer"]
+
+
+MOUNTS_AND_RUNS = """
+import os, subprocess, sys
+subprocess.check_call(["mount", "-t", "tmpfs", "-o", "mode=777", "tmpfs", sys.argv[1]])
+if int(sys.argv[2]) != os.getuid():
+    os.setgroups([])
+    os.setgid(int(sys.argv[2]))
+    os.setuid(int(sys.argv[2]))
+os.execv(sys.argv[3], sys.argv[3:])
+"""
+WRITES = f"""
+import os
+
+def attempt(action, path):
+    try:
+        action(path)
+    except OSError as exc:
+        return exc.strerror
+
+def handler(event, context):
+    folders = ("{TARGET}", "{TARGET}/nested")
+    return [attempt(os.mkdir, folder + "/x") for folder in folders] + [
+        attempt(os.utime, folder) for folder in folders]
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root mounts a file system for everybody")
+@needs_namespaces
+@at_each_level
+def test_read_only_in_what_is_mounted_below(folder: Path, somebody: Somebody, level: str) -> None:
+    """The source has a mount of the host's in it."""
+    nested = Path(local(folder / "nas", "nested"))
+    (folder / "nas").chmod(0o777)
+    spec = write_function(
+        folder, WRITES, python=somebody.python, mounts=(Mount(TARGET, str(folder / "nas"), True),)
+    )
+    prefix = ["unshare", "--mount", PYTHON, "-c", MOUNTS_AND_RUNS, str(nested), str(somebody.uid)]
+
+    done = run_box(folder, spec, prefix, level)
+
+    assert done.returncode == 0, done.stderr
+    assert json.loads(json.loads(done.stdout)[0]) == ["Read-only file system"] * 4
+
+
+@with_own_root
+@pytest.mark.parametrize(("disk_mb", "files"), [(100, 100_000), (1000, 200_000)])
+def test_how_many_files(tmp_path: Path, disk_mb: int, files: int, level: str) -> None:
+    """Empty ones have no size: only their number keeps them from taking the kernel's memory."""
+    source = """
+    import os
+    def handler(event, context):
+        return [os.statvfs(path).f_files for path in ("/tmp", "/dev/shm")]
+    """
+
+    assert answer_of(tmp_path, source, level, disk_mb=disk_mb) == [files, 10_000]
