@@ -7,7 +7,7 @@ addresses of memory to read and to write.
 import os
 
 __all__ = [
-    "BY_LIBC", "MACHINE", "REFUSED", "REFUSED_ON_X86", "ROWS", "UNKNOWN",
+    "BY_LIBC", "MACHINE", "REFUSED", "REFUSED_ON_X86", "UNKNOWN", "rows",
 ]  # fmt: skip
 
 MACHINE = os.uname().machine
@@ -32,7 +32,8 @@ REFUSED_ON_X86 = words("""
     _sysctl create_module get_kernel_syms ioperm iopl modify_ldt query_module uselib
 """)
 UNKNOWN = words("""
-    clone3 io_setup io_uring_enter io_uring_register io_uring_setup listmount memfd_secret statmount
+    clone3 io_setup io_uring_enter io_uring_register io_uring_setup listmount memfd_secret openat2
+    statmount
 """)
 BY_LIBC = words("""
     acct chroot fanotify_init fanotify_mark ioperm iopl mount msgget msgrcv msgsnd
@@ -59,6 +60,9 @@ RTTIME, CORE = 15, 4
 UNIX, INET, INET6, NETLINK, PACKET, ALG, VSOCK, XDP = 1, 2, 10, 16, 17, 38, 40, 44
 STREAM, DGRAM, RAW, SEQPACKET, SOCK_PACKET, CLOEXEC = 1, 2, 3, 5, 10, 0o2000000
 TCP, MPTCP, ROUTE, AUDIT = 6, 262, 0, 9
+
+CREATE, TEMPORARY, HERE = 0o100, 0o20000000, -100
+LEASES = {"F_SETLEASE": 1024, "F_NOTIFY": 1026, "F_SETDELEG": 1040}
 
 Row = tuple[str, list[int | str], bool]
 BY_ARGUMENTS: list[Row] = [
@@ -153,7 +157,47 @@ STRANGE_INTERNET_SOCKETS: list[Row] = [
     ("socket", [NETLINK, RAW, AUDIT | HIGH], True),
 ]
 SOCKETS = UNIX_SOCKETS + FOREIGN_SOCKETS + STRANGE_INTERNET_SOCKETS
-ROWS = {
-    True: BY_ARGUMENTS + SOCKETS + INTERNET_SOCKETS,
-    False: BY_ARGUMENTS + SOCKETS + [(name, args, True) for name, args, _ in INTERNET_SOCKETS],
-}
+MODES: list[Row] = [
+    *[
+        (name, [*before, mode | high], bool(mode & 0o6000))
+        for names, before in (
+            (("creat", "mknod", "mkdir", "chmod"), ["zeros"]),
+            (("fchmod",), [-1]),
+            (("mknodat", "mkdirat", "fchmodat", "fchmodat2"), [HERE, "zeros"]),
+            (("open",), ["zeros", CREATE]),
+            (("open",), ["zeros", TEMPORARY]),
+            (("open",), ["zeros", CREATE | HIGH]),
+            (("openat",), [HERE, "zeros", CREATE]),
+            (("openat",), [HERE, "zeros", TEMPORARY]),
+            (("openat",), [HERE, "zeros", CREATE | HIGH]),
+        )
+        for name in names
+        for mode in (0o644, 0o1777, 0o4000, 0o4755, 0o2755, 0o6711)
+        for high in (0, HIGH)
+    ],
+    # Nothing is made, so what stands for the mode is no mode.
+    ("open", ["zeros", 0, 0o7777], False),
+    ("open", ["zeros", CREATE << 32, 0o7777], False),
+    ("openat", [HERE, "zeros", 0, 0o7777], False),
+    ("openat", [HERE, "zeros", CREATE << 32, 0o7777], False),
+    # Nor is what stands elsewhere.
+    ("openat", [0o6000, "zeros", CREATE, 0o644], False),
+    ("fchmod", [0o6000, 0o644], False),
+    ("fchmodat", [0o6000, "zeros", 0o644], False),
+]  # fmt: skip
+FCNTL: list[Row] = [
+    *[("fcntl", [-1, number, 0], True) for number in LEASES.values()],
+    *[("fcntl", [-1, number | HIGH, 0], True) for number in LEASES.values()],
+    # F_GETFD, F_SETFL, F_SETLK, F_SETOWN, F_SETSIG, F_GETLEASE, F_DUPFD_CLOEXEC, F_ADD_SEALS
+    *[("fcntl", [-1, number, 0], False) for number in (1, 4, 6, 8, 10, 1025, 1030, 1033)],
+    ("fcntl", [-1, 1024 << 32, 0], False),
+]
+ONLY_ON_X86 = {"open", "creat", "mknod", "mkdir", "chmod"}
+
+
+def rows(network: bool, machine: str = MACHINE, memfd: bool = True) -> list[Row]:
+    """All rows about calls that the machine has."""
+    internet = [(name, args, not network) for name, args, _ in INTERNET_SOCKETS]
+    found = BY_ARGUMENTS + MODES + FCNTL + SOCKETS + internet
+    found = [*found, ("memfd_create", ["zeros", 0], not memfd)]
+    return [row for row in found if machine == "x86_64" or row[0] not in ONLY_ON_X86]

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.interpreters import INTERPRETERS
-from tests.worker.seccomp_cases import BY_LIBC, MACHINE, REFUSED, REFUSED_ON_X86, ROWS, UNKNOWN
+from tests.worker.seccomp_cases import BY_LIBC, MACHINE, REFUSED, REFUSED_ON_X86, UNKNOWN, rows
 
 ROOT = Path(__file__).resolve().parents[2]
 everywhere = pytest.mark.parametrize("python", [p for _, p in INTERPRETERS], ids=dict(INTERPRETERS))
@@ -40,9 +40,9 @@ def system_call(name, *arguments):
     number = numbers[name][column] if name in numbers else name
     return call(libc.syscall, number, *arguments)
 
-def enter(network):
+def enter(network, memfd=True):
     assert libc.prctl(38, 1, 0, 0, 0) == 0  # PR_SET_NO_NEW_PRIVS
-    seccomp.install(seccomp.program(os.uname().machine, network))
+    seccomp.install(seccomp.program(os.uname().machine, network, memfd))
 """
 
 
@@ -92,20 +92,20 @@ def test_refused_calls_by_the_names_of_libc() -> None:
 
 
 @everywhere
-@pytest.mark.parametrize("network", [True, False])
-def test_calls_that_depend_on_arguments(python: str, network: bool) -> None:
+@pytest.mark.parametrize(("network", "memfd"), [(True, True), (False, False)])
+def test_calls_that_depend_on_arguments(python: str, network: bool, memfd: bool) -> None:
     """What is refused and what is not, also with bits set that the kernel never looks at."""
     source = """
-    enter(sys.argv[1] == "True")
-    rows = json.loads(sys.argv[2])
+    enter(sys.argv[1] == "True", sys.argv[2] == "True")
+    rows = json.loads(sys.argv[3])
     print(json.dumps([system_call(name, *arguments) for name, arguments, _ in rows]))
     """
-    rows = ROWS[network]
-    found = answer_of(python, source, str(network), json.dumps(rows))
+    wanted = rows(network, memfd=memfd)
+    found = answer_of(python, source, str(network), str(memfd), json.dumps(wanted))
 
     wrong = [
         (name, arguments, errno.errorcode.get(number))
-        for (name, arguments, is_refused), number in zip(rows, found, strict=True)
+        for (name, arguments, is_refused), number in zip(wanted, found, strict=True)
         if (number == errno.EPERM) != is_refused
     ]
     assert wrong == []
@@ -118,12 +118,98 @@ def test_rows_are_refused_by_the_filter_alone() -> None:
     rows = json.loads(sys.argv[2])
     print(json.dumps([system_call(name, *arguments) for name, arguments, _ in rows]))
     """
-    rows = [row for row in ROWS[True] if row[0] in ("clone", "ioctl", "sched_setaffinity")]
-    free = answer_of(sys.executable, source, "free", json.dumps(rows))
-    under = answer_of(sys.executable, source, "under", json.dumps(rows))
+    names = ("clone", "ioctl", "sched_setaffinity", "fcntl", "openat", "mknodat", "fchmodat")
+    tried = [row for row in rows(True) if row[0] in names]
+    free = answer_of(sys.executable, source, "free", json.dumps(tried))
+    under = answer_of(sys.executable, source, "under", json.dumps(tried))
 
     assert free.count(errno.EPERM) == 0
-    assert under.count(errno.EPERM) == sum(is_refused for *_, is_refused in rows)
+    assert under.count(errno.EPERM) == sum(is_refused for *_, is_refused in tried)
+
+
+SET_ID = """
+import errno, stat, tempfile
+
+folder = tempfile.mkdtemp()
+plain, other = os.path.join(folder, "plain"), os.path.join(folder, "other")
+
+def in_folder(flags):
+    os.close(os.open(folder, flags | os.O_RDWR, 0o4755))
+
+WAYS = {
+    "open": lambda: os.close(os.open(other, os.O_CREAT | os.O_WRONLY, 0o4755)),
+    "open at": lambda: os.close(os.open("other", os.O_CREAT, 0o2755, dir_fd=at)),
+    "nameless": lambda: in_folder(os.O_TMPFILE),
+    "mknod": lambda: os.mknod(other, 0o104755),
+    "fifo": lambda: os.mkfifo(other, 0o4755),
+    "chmod": lambda: os.chmod(plain, 0o6755),
+    "chmod at": lambda: os.chmod("plain", 0o4755, dir_fd=at),
+    "fchmod": lambda: os.fchmod(file, 0o2755),
+    "chmod in a library": lambda: libc.chmod(os.fsencode(plain), 0o4755) and wrong(),
+    "creat in a library": lambda: libc.creat(os.fsencode(other), 0o4755) == -1 and wrong(),
+}
+
+def wrong():
+    raise OSError(ctypes.get_errno(), "")
+
+def outcome(way):
+    if os.path.exists(other):
+        os.unlink(other)
+    try:
+        WAYS[way]()
+    except OSError as exc:
+        return errno.errorcode[exc.errno]
+    return "done"
+
+os.umask(0)
+file = os.open(plain, os.O_CREAT | os.O_RDWR, 0o644)
+at = os.open(folder, os.O_RDONLY)
+enter(True) if sys.argv[1] == "under" else None
+found = {way: outcome(way) for way in WAYS}
+os.chmod(plain, 0o1711)  # the other bits are nobody's business
+os.close(os.open(other + "2", os.O_CREAT, 0o755))
+found["mode at last"] = oct(stat.S_IMODE(os.stat(plain).st_mode))
+print(json.dumps(found))
+"""
+
+
+@everywhere
+def test_no_set_id_files(python: str) -> None:
+    """By any of the ways that lead to one without the filter; other modes are as ever."""
+    free = answer_of(python, SET_ID, "free")
+    under = answer_of(python, SET_ID, "under")
+
+    assert free.pop("mode at last") == under.pop("mode at last") == "0o1711"
+    assert set(free.values()) == {"done"}
+    assert set(under.values()) == {"EPERM"}
+    assert free.keys() == under.keys()
+
+
+@everywhere
+def test_no_leases(python: str) -> None:
+    """With one, whoever opens the file would wait; locks and signals of sockets are allowed."""
+    source = """
+    import errno, fcntl, tempfile
+    enter(True) if sys.argv[1] == "under" else None
+    found = {}
+    with tempfile.NamedTemporaryFile() as file, open(file.name) as reading:
+        folder = os.open(os.path.dirname(file.name), os.O_RDONLY)
+        for name, fd, command, value in (
+            ("lease", reading.fileno(), fcntl.F_SETLEASE, fcntl.F_UNLCK),
+            ("notify", folder, fcntl.F_NOTIFY, 0),
+            ("owner", reading.fileno(), fcntl.F_SETOWN, os.getpid()),
+            ("signal", reading.fileno(), 10, 0),
+        ):
+            try:
+                fcntl.fcntl(fd, command, value)
+            except OSError as exc:
+                found[name] = errno.errorcode[exc.errno]
+        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    print(json.dumps(found))
+    """
+    # Giving back a lease that one does not have is EAGAIN.
+    assert answer_of(python, source, "free") == {"lease": "EAGAIN"}
+    assert answer_of(python, source, "under") == {"lease": "EPERM", "notify": "EPERM"}
 
 
 @pytest.mark.skipif(MACHINE != "x86_64", reason="the code is of x86_64")
@@ -283,24 +369,31 @@ def network():
     client.sendall(b"x")
     return peer.recv(1) == b"x" and bool(socket.if_nameindex())
 
+def callbacks():
+    compare = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_int), ctypes.c_void_p)
+    seen = []
+    many = (ctypes.c_int * 3)(3, 1, 2)
+    libc.qsort(many, 3, 4, compare(lambda one, other: seen.append(one[0]) or 0))
+    return len(seen) > 1
+
 def no_network():
     try:
         socket.socket()
     except PermissionError:
         return True
 
-enter(sys.argv[1] == "network")
-for each in (threads, programs, processes, loops, databases, encryption, files, signals, names,
-             local_sockets, limits, globals()[sys.argv[1]]):
+enter(sys.argv[1] == "network", memfd=sys.argv[2] == "memfd")
+for each in (callbacks, threads, programs, processes, loops, databases, encryption, files,
+             signals, names, local_sockets, limits, globals()[sys.argv[1]]):
     assert each(), each.__name__
 """
 
 
 @everywhere
-@pytest.mark.parametrize("network", ["network", "no_network"])
-def test_everyday_programs(python: str, network: str) -> None:
+@pytest.mark.parametrize(("network", "memfd"), [("network", "memfd"), ("no_network", "none")])
+def test_everyday_programs(python: str, network: str, memfd: str) -> None:
     """What functions do all day is not to notice."""
-    result = run(python, EVERYDAY, network)
+    result = run(python, EVERYDAY, network, memfd)
 
     assert (result.returncode, result.stderr) == (0, "")
 

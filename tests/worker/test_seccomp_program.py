@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.worker.seccomp_cases import REFUSED, REFUSED_ON_X86, ROWS, UNKNOWN
+from tests.worker.seccomp_cases import REFUSED, REFUSED_ON_X86, UNKNOWN, rows
 from worker import seccomp
 
 ARCHITECTURES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
@@ -52,8 +52,13 @@ def number_of(name: str, machine: str) -> int:
     return number
 
 
-def answers(machine: str, network: bool) -> Callable[..., str]:
-    code = seccomp.program(machine, network)
+def judged_by_arguments(machine: str) -> set[int | None]:
+    column = sorted(ARCHITECTURES, reverse=True).index(machine)
+    return {numbers[column] for numbers in seccomp._BY_ARGUMENTS.values()}
+
+
+def answers(machine: str, network: bool, memfd: bool = True) -> Callable[..., str]:
+    code = seccomp.program(machine, network, memfd)
     return lambda number, *args: evaluate(code, ARCHITECTURES[machine], number, *args)[0]
 
 
@@ -68,7 +73,7 @@ def test_every_number(machine: str, network: bool) -> None:
         expected[number_of(name, machine)] = "EPERM"
     for name in UNKNOWN:
         expected[number_of(name, machine)] = "ENOSYS"
-    by_arguments = {number_of(name, machine) for name in seccomp._BY_ARGUMENTS}
+    by_arguments = judged_by_arguments(machine)
 
     wrong = [
         (number, answer(number), wanted)
@@ -80,13 +85,14 @@ def test_every_number(machine: str, network: bool) -> None:
 
 @on_both_machines
 @pytest.mark.parametrize("network", [True, False])
-def test_arguments_by_reckoning(machine: str, network: bool) -> None:
-    """The same rows as above."""
-    answer = answers(machine, network)
+@pytest.mark.parametrize("memfd", [True, False])
+def test_arguments_by_reckoning(machine: str, network: bool, memfd: bool) -> None:
+    """The same rows as are tried on this machine."""
+    answer = answers(machine, network, memfd)
     memory = {"zeros": 0x7FFF00000000, "buffer": 0x7FFF00000040}
     wrong = [
         (name, args)
-        for name, args, is_refused in ROWS[network]
+        for name, args, is_refused in rows(network, machine, memfd)
         if (answer(number_of(name, machine), *(memory.get(each, each) for each in args)) == "EPERM")
         != is_refused
     ]
@@ -113,11 +119,21 @@ def test_allowed_calls_are_quick(machine: str) -> None:
     """They pass after few instructions, and read no argument: the kernel can skip the filter."""
     code = seccomp.program(machine, True)
     found = [evaluate(code, ARCHITECTURES[machine], number) for number in range(470)]
-    by_arguments = {number_of(name, machine) for name in seccomp._BY_ARGUMENTS}
+    by_arguments = judged_by_arguments(machine)
     plain = [each for i, each in enumerate(found) if i not in by_arguments and each[0] == "allow"]
 
     assert max(steps for _, steps, _ in plain) <= 12
     assert {offset for *_, offsets in plain for offset in offsets} == {0, 4}
+
+
+@on_both_machines
+def test_opening_is_quick(machine: str) -> None:
+    """The kernel cannot skip the filter for it: one look at the flags, unless a file is made."""
+    code, number = seccomp.program(machine, True), number_of("openat", machine)
+    _, steps, offsets = evaluate(code, ARCHITECTURES[machine], number, -100, 1, 0, 0o7777)
+
+    assert steps <= 15
+    assert offsets == {0, 4, 16 + 8 * 2}
 
 
 @pytest.mark.parametrize(
@@ -127,6 +143,9 @@ def test_allowed_calls_are_quick(machine: str) -> None:
         ("bpf", 321, 280), ("keyctl", 250, 219), ("clone", 56, 220), ("socket", 41, 198),
         ("prlimit64", 302, 261), ("ioctl", 16, 29), ("prctl", 157, 167), ("shmget", 29, 194),
         ("clone3", 435, 435), ("io_uring_setup", 425, 425), ("pidfd_getfd", 438, 438),
+        ("openat", 257, 56), ("openat2", 437, 437), ("fchmod", 91, 52), ("fchmodat", 268, 53),
+        ("fchmodat2", 452, 452), ("mkdirat", 258, 34), ("mknodat", 259, 33), ("fcntl", 72, 25),
+        ("memfd_create", 319, 279),
     ],
 )  # fmt: skip
 def test_numbers_from_the_manual(name: str, x86_64: int, aarch64: int) -> None:
@@ -156,3 +175,4 @@ def test_programs_are_remembered() -> None:
     """A process that asked before it forked has its children pay nothing."""
     assert seccomp.program("aarch64", False) is seccomp.program("aarch64", False)
     assert seccomp.program("aarch64", False) != seccomp.program("aarch64", True)
+    assert seccomp.program("aarch64", False) != seccomp.program("aarch64", False, memfd=False)
