@@ -14,7 +14,8 @@ class InvokeResult:
 
     body          bytes    the answer, or the error JSON
     error         dict     the parsed error JSON (`errorMessage`, perhaps `errorType`,
-                           `stackTrace`); None on success
+                           `stackTrace`); None on success. Of a body that is no such JSON, the
+                           body's text is the `errorMessage`
     error_type    str      as in the X-Fc-Error-Type header: "UnhandledInvocationError",
                            "InitializationError", "FCCommonError"; None on success
     cause         Cause    why it ended: OK, ERROR, TIMEOUT, EXIT, SIGNAL, OOM (the instance held
@@ -54,8 +55,14 @@ class InvokeResult:
     def error(self) -> dict[str, Any] | None:
         if self.ok:
             return None
-        error: dict[str, Any] = json.loads(self._outcome.body)
-        return error
+        body = self._outcome.body
+        try:
+            error = json.loads(body)
+        except (ValueError, RecursionError):  # a function that speaks on the channel itself
+            error = None
+        if isinstance(error, dict):
+            return error
+        return {"errorMessage": body.decode("utf-8", "replace")}
 
     @property
     def error_type(self) -> str | None:

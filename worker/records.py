@@ -9,7 +9,8 @@ travels framed:
 A piece never exceeds PIPE_BUF, so the kernel writes it whole between the writes of other
 threads and child processes; longer records are cut into pieces, all but the last with `more`.
 The token guards nothing that the function could not do anyway (it may call its own logger); it
-only keeps ordinary output from being mistaken for a record.
+only keeps ordinary output from being mistaken for a record. A function that writes pieces of its
+own gets no more room by it: a record that never ends is cut at the limit, and goes on as a new one.
 """
 
 import struct
@@ -42,16 +43,17 @@ def record_pieces(token, level, text):
 class Splitter(object):
     """Takes the stream apart again: bytes in, (level, bytes) spans out, nothing lost.
 
-    It holds back at most one piece and one record.
+    It holds back at most one piece and one record of MAX_RECORD_BYTES.
     """
 
-    __slots__ = ("_held", "_record", "_token")
+    __slots__ = ("_held", "_level", "_record", "_token")
 
     def __init__(self, token):
         # type: (bytes) -> None
         self._token = token
         self._held = b""
-        self._record = b""
+        self._level = PLAIN
+        self._record = bytearray()
 
     def feed(self, data):
         # type: (bytes) -> List[Tuple[int, bytes]]
@@ -59,18 +61,16 @@ class Splitter(object):
         if self._held:
             data, self._held = self._held + data, b""
         spans = []  # type: List[Tuple[int, bytes]]
-        while data:
-            at = data.find(self._token)
-            if at < 0:
-                keep = self._partial_token(data)
-                if keep:
-                    data, self._held = data[:-keep], data[-keep:]
-                if data:
-                    spans.append((PLAIN, data))
+        at = 0
+        while at < len(data):
+            found = data.find(self._token, at)
+            end = len(data) - self._partial_token(data, at) if found < 0 else found
+            if end > at:
+                spans.append((PLAIN, data[at:end]))
+            at = end if found < 0 else self._take_piece(data, found, spans)
+            if found < 0 or at == found:
+                self._held = data[at:]
                 break
-            if at:
-                spans.append((PLAIN, data[:at]))
-            data = self._take_piece(data[at:], spans)
         return spans
 
     def release(self):
@@ -86,14 +86,14 @@ class Splitter(object):
     def flush(self):
         # type: () -> List[Tuple[int, bytes]]
         """What was held back when the stream ended in the middle of a piece."""
-        spans = [(PLAIN, held) for held in (self._record, self._held) if held]
-        self._record = self._held = b""
+        spans = [(PLAIN, bytes(held)) for held in (self._record, self._held) if held]
+        self._record, self._held = bytearray(), b""
         return spans
 
-    def _partial_token(self, data):
-        # type: (bytes) -> int
-        # How many bytes at the end could be the beginning of a token.
-        start = max(0, len(data) - len(self._token) + 1)
+    def _partial_token(self, data, begin):
+        # type: (bytes, int) -> int
+        # How many bytes at the end, and not before `begin`, could be the beginning of a token.
+        start = max(begin, len(data) - len(self._token) + 1)
         at = data.find(self._token[:1], start)
         while at >= 0:
             if self._token.startswith(data[at:]):
@@ -101,18 +101,25 @@ class Splitter(object):
             at = data.find(self._token[:1], at + 1)
         return 0
 
-    def _take_piece(self, data, spans):
-        # type: (bytes, List[Tuple[int, bytes]]) -> bytes
-        body_at = len(self._token) + _HEAD.size
+    def _take_piece(self, data, at, spans):
+        # type: (bytes, int, List[Tuple[int, bytes]]) -> int
+        """Where what follows the piece begins; `at` itself when the piece is not whole yet."""
+        body_at = at + len(self._token) + _HEAD.size
         if len(data) < body_at:
-            self._held = data
-            return b""
-        level, more, size = _HEAD.unpack_from(data, len(self._token))
-        if len(data) < body_at + size:
-            self._held = data
-            return b""
-        self._record += data[body_at : body_at + size]
+            return at
+        level, more, size = _HEAD.unpack_from(data, at + len(self._token))
+        end = body_at + size
+        if len(data) < end:
+            return at
+        if len(self._record) + size > MAX_RECORD_BYTES:
+            self._end_record(spans)
+        self._level = level or 1
+        self._record += data[body_at:end]
         if not more:
-            spans.append((level or 1, self._record))
-            self._record = b""
-        return data[body_at + size :]
+            self._end_record(spans)
+        return end
+
+    def _end_record(self, spans):
+        # type: (List[Tuple[int, bytes]]) -> None
+        spans.append((self._level, bytes(self._record)))
+        self._record = bytearray()

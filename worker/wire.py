@@ -23,9 +23,9 @@ Who may say what, and when, is TABLE:
 
 An answer must begin with the meta of the INVOKE it answers (sequence and request id), so that
 no request can ever get another's result. There is no frame that says "I have begun": it would
-wake the supervisor for every request. The worker adds 1 to an eventfd before each callback, and
-the supervisor reads that count when a worker has died: a request whose callback had not begun
-may be given to another instance.
+wake the supervisor for every request. The worker writes one byte to a pipe before each callback,
+and the supervisor counts them when a worker has died: a request whose callback had not begun may
+be given to another instance.
 
 Errors sort by blame: LocalProtocolError is a bug of the caller, RemoteProtocolError is the
 peer's doing. Lengths are checked against their caps before anything is allocated.

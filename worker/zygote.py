@@ -4,7 +4,7 @@ It is exec'd with a clean environment, imports the runtime once, freezes its hea
 a SOCK_SEQPACKET socket. One packet asks for one instance:
 
     supervisor -> zygote   u64 tag, u8 1 for a spare; six descriptors: requests (read),
-                           answers (write), bulk socket, witness (eventfd), stdout (write),
+                           answers (write), bulk socket, witness (write), stdout (write),
                            stderr (write)
     zygote -> supervisor   i32 pid of the instance, or minus errno; i32 pids of its init and its
                            midwife, or 0; first of all, three times 0: ready

@@ -21,6 +21,8 @@ __all__ = [
     "timeout_text",
 ]
 
+_READABLE_BYTES = 64 << 10
+
 
 class Cause(Enum):
     """Why a request ended as it did."""
@@ -68,11 +70,17 @@ def error_body(message: str) -> bytes:
 
 
 def error_text(body: bytes) -> str:
-    """The message of an error JSON, with its type; empty when it is none."""
+    """The message of an error JSON, with its type; empty when it is none, or a very long one.
+
+    The function may have made the body, and everybody waits while it is read: megabytes of
+    brackets take seconds, and some thousands inside each other are a RecursionError.
+    """
+    if len(body) > _READABLE_BYTES:
+        return ""
     try:
         error = json.loads(body)
         return f"{error.get('errorType', 'error')}: {error.get('errorMessage', '')}"
-    except (ValueError, AttributeError):
+    except (ValueError, AttributeError, RecursionError):
         return ""
 
 

@@ -3,8 +3,11 @@
     requests pipe ->          | frames, and bodies up to 64 KB
     answers pipe <-           |
     bulk socket <->           | larger bodies
-    witness eventfd <-        | how many callbacks have begun; read after the worker's death
+    witness pipe <-           | a byte for each callback that has begun, for after its death
     stdout, stderr pipes <-   | read by the instance's log
+
+No end here shares its open file description with the worker's: O_NONBLOCK belongs to that, and the
+function could take it away (fcntl(2)), for the supervisor to block in its next read.
 
 In a pid namespace of its own there is an init beside the worker, our child too. When the worker
 has ended, the init is killed, and with it the kernel kills all that is left in the namespace.
@@ -16,6 +19,7 @@ no owner yet. The owner hears of messages, of a broken channel, and of the end, 
 import _socket
 import os
 import signal
+from collections.abc import Callable
 from typing import Protocol
 
 from sandbox.engine import procs
@@ -23,11 +27,19 @@ from sandbox.engine.loop import Loop
 from sandbox.engine.zygotes import Zygote
 from worker import wire
 
-__all__ = ["Guest", "Owner"]
+__all__ = ["CALLBACKS_A_LOOK", "Guest", "Owner"]
 
 _READ_BYTES = 64 << 10
 _BULK_BUFFER_BYTES = 1 << 20
 _KEPT_BUFFER_BYTES = 2 << 20
+CALLBACKS_A_LOOK = 1024
+"""The marks of so many callbacks are at most in the witness pipe: it has room for 64 Ki."""
+_SO_PASSRIGHTS = 83  # include/uapi/asm-generic/socket.h, since Linux 6.16
+_BY_CONTENT = (
+    ArithmeticError, AttributeError, LookupError, MemoryError, RecursionError, TypeError,
+    ValueError,
+)  # fmt: skip
+"""What bytes that nobody thought of can raise. Not IllegalEvent and the like: a bug is loud."""
 _EOF_GRACE_S = 0.02
 """An EOF is mostly the shadow of a death: wait this long for the pidfd to tell how it died."""
 
@@ -119,10 +131,14 @@ class Guest:
             self._send_bulk()
 
     def callbacks_begun(self) -> int:
-        """How many callbacks the dead worker had begun: user code ran for no other."""
+        """How many callbacks the worker has begun: once it is dead, user code ran for no other.
+
+        One read, never until the pipe is empty: whoever else holds the other end may go on
+        writing. Asked every CALLBACKS_A_LOOK callbacks, it finds them all.
+        """
         if self._witness >= 0:
             try:
-                self._begun += os.eventfd_read(self._witness)
+                self._begun += len(os.read(self._witness, _READ_BYTES))
             except BlockingIOError:
                 pass  # none since the last look
         return self._begun
@@ -178,10 +194,8 @@ class Guest:
     def _open_ends(self) -> tuple[int, ...]:
         opened: list[int] = []
         try:
-            for _ in range(4):
+            for _ in range(5):
                 opened += os.pipe2(os.O_CLOEXEC)
-            opened.append(os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK))
-            opened.append(os.dup(opened[-1]))
             bulk, their_bulk = _socket.socketpair()
         except OSError:
             for fd in opened:
@@ -189,9 +203,11 @@ class Guest:
             raise
         their_requests, self._requests, self._answers, their_answers = opened[:4]
         self.stdout, their_stdout, self.stderr, their_stderr, self._witness, witness = opened[4:]
-        for fd in (self._requests, self._answers, self.stdout, self.stderr):
+        for fd in (self._requests, self._answers, self.stdout, self.stderr, self._witness):
             os.set_blocking(fd, False)
+        os.set_blocking(witness, False)  # a lost mark is better than a callback that never begins
         bulk.setblocking(False)
+        _refuse_descriptors(bulk)
         for end in (bulk, their_bulk):
             _widen(end)
         self._bulk = bulk
@@ -231,11 +247,7 @@ class Guest:
         self._take_messages()
 
     def _take_messages(self) -> None:
-        try:
-            while (message := self._connection.next_message()) is not None:
-                self._give(message)
-        except wire.RemoteProtocolError as exc:
-            self._break(f"the worker broke the protocol: {exc}")
+        if not self._hear(self._give_all):
             return
         wanted = self._connection.bulk_wanted
         if wanted and not self._is_receiving:
@@ -267,12 +279,25 @@ class Guest:
         body = bytes(memoryview(self._bulk_in)[: self._bulk_at])
         if len(self._bulk_in) > _KEPT_BUFFER_BYTES:
             self._bulk_in = bytearray()
+        if self._hear(lambda: self._give(self._connection.receive_bulk(body))):
+            self._take_messages()
+
+    def _hear(self, take: Callable[[], None]) -> bool:
+        """Whether what the worker sent could be taken. If not, that is the end of it alone."""
         try:
-            self._give(self._connection.receive_bulk(body))
+            take()
         except wire.RemoteProtocolError as exc:
             self._break(f"the worker broke the protocol: {exc}")
-            return
-        self._take_messages()
+        except _BY_CONTENT as exc:
+            name = type(exc).__name__
+            self._break(f"a bug of fcbox: it cannot take what the worker sent ({name})")
+        else:
+            return True
+        return False
+
+    def _give_all(self) -> None:
+        while (message := self._connection.next_message()) is not None:
+            self._give(message)
 
     def _give(self, message: wire.Message) -> None:
         if message.kind == wire.HELLO:
@@ -367,3 +392,12 @@ def _widen(end: _socket.socket) -> None:
             end.setsockopt(_socket.SOL_SOCKET, forced, _BULK_BUFFER_BYTES)
         except OSError:
             end.setsockopt(_socket.SOL_SOCKET, plain, _BULK_BUFFER_BYTES)
+
+
+def _refuse_descriptors(end: _socket.socket) -> None:
+    # We ask for none, so the kernel closes what comes (unix(7)) on our time; and to close a socket
+    # that lingers takes as long as its sender has chosen. Older kernels cannot refuse them.
+    try:
+        end.setsockopt(_socket.SOL_SOCKET, _SO_PASSRIGHTS, 0)
+    except OSError:
+        pass

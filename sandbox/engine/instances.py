@@ -36,7 +36,7 @@ from sandbox.core.lifecycle import Event, State
 from sandbox.core.outcome import Outcome, describe_status
 from sandbox.core.spec import FunctionSpec
 from sandbox.engine.enclosure import Enclosure
-from sandbox.engine.guest import Guest
+from sandbox.engine.guest import CALLBACKS_A_LOOK, Guest
 from sandbox.engine.host import Host
 from sandbox.engine.logs import TAIL_BYTES, InstanceLog
 from worker import wire
@@ -257,6 +257,8 @@ class InstanceShell:
     def _send_invoke(self, effect: SendInvoke) -> None:
         request = effect.request
         self._asked += 1
+        if self._asked % CALLBACKS_A_LOOK == 0:
+            self._guest.callbacks_begun()
         meta = wire.invoke_meta(effect.sequence, request.id)
         self._guest.send(wire.INVOKE, meta, request.event)
 

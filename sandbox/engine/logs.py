@@ -22,6 +22,9 @@ from worker.records import PLAIN, Splitter
 __all__ = ["InstanceLog", "LogHub", "Sink", "Span"]
 
 READ_BYTES = 64 << 10
+MIN_READ_BYTES = 4 << 10
+RECORD_COST_BYTES = 256
+"""What one logger record weighs on its own, in printed bytes that take as long."""
 LINE_BYTES = 64 << 10
 """A line is held until it is whole, at most this long; a longer one is cut, and marked."""
 DRAIN_BYTES = 1 << 20
@@ -129,13 +132,24 @@ _RESUME_CHECK_S = 0.005
 class _Stream:
     """One pipe's reading end, and the unfinished line at its end."""
 
-    __slots__ = ("fd", "held", "is_open", "source")
+    __slots__ = ("fd", "held", "is_open", "source", "turn_bytes")
 
     def __init__(self, fd: int, source: str) -> None:
         self.fd = fd
         self.source = source
         self.held = b""
         self.is_open = True
+        self.turn_bytes = READ_BYTES
+        """What may be read in one turn of the loop."""
+
+    def weigh(self, size: int, cost: int) -> None:
+        """Has the next turn take as long as one of READ_BYTES that are printed.
+
+        It is back at that after some turns of plain output, not after the first one: else every
+        second turn could be a long one.
+        """
+        fair = READ_BYTES * size // cost
+        self.turn_bytes = max(MIN_READ_BYTES, min(fair, 2 * self.turn_bytes))
 
 
 class InstanceLog:
@@ -202,25 +216,25 @@ class InstanceLog:
     def _drain_stream(self, stream: _Stream) -> int:
         taken = 0
         while stream.is_open and taken < DRAIN_BYTES:
-            data = self._receive(stream)
+            data = self._receive(stream, READ_BYTES)
             if not data:
                 break
-            taken += len(data)
-            self._take(stream, data)
+            taken += self._take(stream, data)
         return taken
 
     def _read(self, stream: _Stream) -> None:
-        # One read a turn: the loop is level-triggered, so no instance starves the others.
+        # One read a turn: the loop is level-triggered, so no instance starves the others. Records
+        # cost more than bytes, and what is read cannot be put back: the next read is smaller.
         if self._hub.is_congested:
             self._pause()
             return
-        data = self._receive(stream)
+        data = self._receive(stream, stream.turn_bytes)
         if data:
-            self._take(stream, data)
+            stream.weigh(len(data), self._take(stream, data))
 
-    def _receive(self, stream: _Stream) -> bytes:
+    def _receive(self, stream: _Stream, size: int) -> bytes:
         try:
-            data = os.read(stream.fd, READ_BYTES)
+            data = os.read(stream.fd, size)
         except BlockingIOError:
             return b""
         if not data:
@@ -244,16 +258,19 @@ class InstanceLog:
             if stream.is_open:
                 self._hub.loop.add_reader(stream.fd, self._read, stream)
 
-    def _take(self, stream: _Stream, data: bytes) -> None:
+    def _take(self, stream: _Stream, data: bytes) -> int:
+        """Gives what it cost, in bytes."""
         if stream.source == STDERR:
             self._take_plain(stream, data)
-            return
-        for level, piece in self._splitter.feed(data):
+            return len(data)
+        spans = self._splitter.feed(data)
+        for level, piece in spans:
             if level == PLAIN:
                 self._take_plain(stream, piece)
             else:
                 self._flush_held(stream)
                 self._emit(LOGGER, piece + b"\n", level)
+        return len(data) + RECORD_COST_BYTES * max(0, len(spans) - 1)
 
     def _take_plain(self, stream: _Stream, data: bytes) -> None:
         if stream.held:
