@@ -52,10 +52,11 @@ def prepare(level):
     """
     if level == "none":
         return ""
+    # Both are remembered; of the filters those that are most likely.
     root.interpreter_folders()
     for has_network in (True, False):
         try:
-            seccomp.program(os.uname().machine, has_network)  # which remembers it
+            seccomp.program(os.uname().machine, has_network, os.getuid() == 0)
         except OSError:
             pass  # each instance tells
     if syscalls.has_capability(syscalls.CAP_SYS_ADMIN):
@@ -361,7 +362,9 @@ class Walls(object):
     def _filter_calls(self):
         # type: () -> None
         has_network = self._wanted["network"] != "off" or "net_namespace" in self.held
-        seccomp.install(seccomp.program(os.uname().machine, has_network))
+        # What nobody maps is seen by no watch, but counted by a group.
+        has_memfd = "memory_cgroup" in self.held
+        seccomp.install(seccomp.program(os.uname().machine, has_network, has_memfd))
 
 
 def _become(uid):

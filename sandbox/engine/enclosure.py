@@ -52,9 +52,8 @@ class Enclosure:
         return self._walls.setup(self._spec, self._guest.tag, self._group)
 
     def begin(self) -> None:
-        """A callback begins: memory is watched."""
-        if self._walls.level != "none":
-            self._watch.begin(self)
+        """A callback begins: memory is watched, at every level."""
+        self._watch.begin(self)
 
     def end(self) -> None:
         """No callback runs."""
