@@ -114,6 +114,15 @@ def test_stream_that_ends_in_a_piece() -> None:
     assert splitter.flush() == []
 
 
+def test_record_that_never_ends() -> None:
+    """It is cut at the limit and goes on as another: nothing is lost, no more than that is held."""
+    piece = TOKEN + bytes([INFO, 1]) + (1000).to_bytes(2, "big") + b"r" * 1000
+    spans = split([piece] * 300)
+
+    assert max(len(data) for _, data in spans) <= MAX_RECORD_BYTES
+    assert sum(len(data) for _, data in spans) == 300_000
+
+
 def test_half_a_token_is_released() -> None:
     """Pieces are written whole: when the pipe is empty, what looks like a beginning is none."""
     splitter = Splitter(TOKEN)
