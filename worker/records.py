@@ -108,7 +108,7 @@ class Splitter(object):
         if len(data) < body_at:
             return at
         level, more, size = _HEAD.unpack_from(data, at + len(self._token))
-        end = body_at + size
+        end = body_at + int(size)
         if len(data) < end:
             return at
         if len(self._record) + size > MAX_RECORD_BYTES:

@@ -1,4 +1,4 @@
-"""Functions that try to stall or to end the supervisor: their siblings are answered all the same."""
+"""Functions that try to stall or end the supervisor: their siblings are answered all the same."""
 
 import json
 import textwrap
