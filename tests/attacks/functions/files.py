@@ -74,6 +74,33 @@ def own_code(facts):
     )
 
 
+def set_id(facts):
+    """In its own /tmp: on a writable mount it would be a file of the host."""
+    path = os.path.join(tempfile.mkdtemp(prefix="set-id-of-attack"), "file")
+
+    def make():
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o4755))
+        os.unlink(path)
+
+    def change(mode):
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o755))
+        try:
+            os.chmod(path, mode)
+        finally:
+            os.unlink(path)
+
+    try:
+        return words_of(
+            [
+                ("open", make),
+                ("set-uid", lambda: change(0o4755)),
+                ("set-gid", lambda: change(0o2755)),
+            ]
+        )
+    finally:
+        os.rmdir(os.path.dirname(path))
+
+
 def _mkdir(path):
     os.mkdir(path)
     os.rmdir(path)
@@ -233,6 +260,7 @@ def log_file(facts):
 
 
 ATTACKS = {
+    "set-uid files": set_id,
     "own code": own_code,
     "directories of the machine": elsewhere,
     "home directory, writing": home,

@@ -1,6 +1,7 @@
 """Parts of the kernel that a function has no business with."""
 
 import ctypes
+import fcntl
 import mmap
 import os
 import signal
@@ -298,7 +299,23 @@ def foreign_calls(facts):
     return words_of([("int 0x80", int_80), ("x32", x32)])
 
 
+def leases(facts):
+    """On a file and a directory of its own."""
+
+    def lease():
+        with tempfile.NamedTemporaryFile() as file, open(file.name) as reading:
+            file.close()
+            fcntl.fcntl(reading, fcntl.F_SETLEASE, fcntl.F_RDLCK)
+
+    def notify():
+        fd = os.open(tempfile.gettempdir(), os.O_RDONLY)
+        fcntl.fcntl(fd, fcntl.F_NOTIFY, fcntl.DN_CREATE)
+
+    return words_of([("lease", lease), ("notify", notify)])
+
+
 ATTACKS = {
+    "leases": leases,
     "unshare": unshare,
     "clone": clone,
     "clone3": clone3,
