@@ -30,6 +30,7 @@ __all__ = [
     "box_name",
     "end",
     "find",
+    "is_init",
     "kill_if",
     "new_box_tag",
     "signal_tree",
@@ -171,6 +172,16 @@ def find(tag: int) -> list[int]:
     A clone that has just been born has its tag in the soft limit only.
     """
     return sorted(pid for pid in _pids() if tag in _limits_of(pid))
+
+
+def is_init(pid: int) -> bool:
+    """Whether it is the first process of a pid namespace below ours (proc_pid_status(5))."""
+    try:
+        with open(f"/proc/{pid}/status", "rb") as status:
+            numbers = next((line.split()[1:] for line in status if line.startswith(b"NSpid:")), [])
+    except OSError:
+        return False
+    return len(numbers) > 1 and numbers[-1] == b"1"
 
 
 def tree(tag: int) -> list[int]:

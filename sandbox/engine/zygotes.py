@@ -135,11 +135,20 @@ class Zygote:
         for _, _, _, done in queue:
             done(0, 0, f"the zygote ended (status {child.status})")
         for tag, done in waiting:
-            # Cloned, and died before it could say so? Then the clones are our children all the
-            # same, in the order in which they were cloned: midwife, init, worker.
-            *others, pid = procs.find(tag) or [0]
-            for midwife in others[:-1]:
-                self._reap(midwife)
-            failure = "" if pid else f"the zygote ended (status {child.status})"
-            done(pid, others[-1] if others else 0, failure)
+            self._adopt(tag, done, f"the zygote ended (status {child.status})")
         self._on_ended()
+
+    def _adopt(self, tag: int, done: Spawned, failure: str) -> None:
+        """Cloned, and died before it could say so? Then the clones are our children all the same:
+        first a midwife, or none; then an init, or none; then the worker."""
+        found = procs.find(tag)
+        inits = [pid for pid in found if procs.is_init(pid)]
+        *midwives, worker = [pid for pid in found if pid not in inits] or [0]
+        for midwife in midwives:
+            self._reap(midwife)
+        if worker:
+            done(worker, inits[0] if inits else 0, "")
+            return
+        for pid in inits:
+            procs.end(pid)
+        done(0, 0, failure)
