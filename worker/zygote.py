@@ -29,6 +29,7 @@ import _socket
 import array
 import errno
 import gc
+import json
 import os
 import resource
 import signal
@@ -50,6 +51,7 @@ _REPLY = struct.Struct(">iii")
 _PAIR = struct.Struct("=ii")
 _DESCRIPTORS = 6
 _SWEEP_S = 1.0
+_LAST_GROUPS_S, _RECHECK_S = 2.0, 0.005
 _PF_EXITING = 0x4  # include/linux/sched.h: set at the begin of an end, and still there in a zombie
 TAG_SERIAL_BITS = 24
 """The low bits of a tag count the instances of one supervisor; the bits above name it."""
@@ -81,6 +83,8 @@ def main(control_fd, box_tag, level):
         if nursery.spawn(packet, descriptors):
             return  # in the instance, at its end
     _kill_all(box_tag)
+    if level != "none":
+        _remove_groups(box_tag)
 
 
 def _close_inherited(control_fd):
@@ -255,6 +259,33 @@ def _kill_all(box_tag):
                     os.kill(pid, signal.SIGKILL)
                 except OSError:
                     pass
+
+
+def _remove_groups(box_tag):
+    # type: (int) -> None
+    """Control groups outlive what was in them. The supervisor wrote where it made some."""
+    try:
+        with open(os.path.join(os.environ["HOME"], os.pardir, "groups.json")) as file:
+            places = [str(place) for place in json.load(file)]
+    except (OSError, ValueError, KeyError, TypeError):
+        return  # it made none
+    deadline = time.monotonic() + _LAST_GROUPS_S
+    prefix = "fcbox-%x-" % (box_tag >> TAG_SERIAL_BITS)
+    while not _are_removed(places, prefix) and time.monotonic() < deadline:
+        time.sleep(_RECHECK_S)  # pid 1 has to reap what was in them
+
+
+def _are_removed(places, prefix):
+    # type: (List[str], str) -> bool
+    left = 0
+    for place in filter(os.path.isdir, places):
+        for name in os.listdir(place):
+            if name.startswith(prefix):
+                try:
+                    os.rmdir(os.path.join(place, name))
+                except OSError:
+                    left += 1  # the next start of a box tries again
+    return not left
 
 
 def _pids():
