@@ -10,7 +10,7 @@ import pytest
 
 from sandbox.config import load
 from sandbox.config.text.emit import yaml_text
-from tests.config.bounded import MAX_CPU_S, MAX_MEMORY_MB, run_bounded
+from tests.config.bounded import MAX_CPU_S, MAX_MEMORY_MB, run_bounded, run_until_quiet
 from tests.config.everything import everything
 from tests.config.support import Project, tree, with_props
 
@@ -78,9 +78,10 @@ MAKERS = [
 def test_it_ends_soon(project: Project, make: Callable[[Project], str]) -> None:
     project.write("s.yaml", make(project))
 
-    measured = run_bounded(
+    measured = run_until_quiet(
         lambda: everything(project.directory, env="e" if "env" in make.__name__ else None,
-                           values={"a": "1"} if make is many_lines else {})
+                           values={"a": "1"} if make is many_lines else {}),
+        lambda measured: measured.result.check_s < MAX_CPU_S * measured.slowness,
     )  # fmt: skip
 
     assert measured.failure == ""
