@@ -230,14 +230,14 @@ class Runtime(object):
 
     def _invoke(self, message):
         # type: (wire.Message) -> None
-        request_id = wire.request_id_of(message.meta)
+        request_id, retries = wire.request_id_of(message.meta), wire.retries_of(message.meta)
 
         def callback():
             # type: () -> bytes
             handler = self._handler
             if handler is None:
                 handler = self._handler = self._loader.load(self._setup["function"]["handler"])
-            return encode_result(handler(message.body, self._make_context(request_id)))
+            return encode_result(handler(message.body, self._make_context(request_id, retries)))
 
         answer, failure = self._guard(callback, request_id)
         if failure is None:

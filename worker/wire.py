@@ -15,7 +15,7 @@ Who may say what, and when, is TABLE:
     worker      WALLS     body: JSON, the walls around it; no user code has run before
                 READY     meta: usage
                 INIT_FAILED  meta: usage   body: error JSON
-    supervisor  INVOKE    meta: sequence, request id   body: the event
+    supervisor  INVOKE    meta: sequence, flags, retries, request id   body: the event
     worker      RESULT    meta: that of the INVOKE, usage   body: the answer
                 FAILED    the same, body: error JSON
     supervisor  PRESTOP   meta: request id
@@ -43,8 +43,8 @@ __all__ = [
     "BULK_BYTES", "FAILED", "HEADER_BYTES", "HELLO", "INIT_FAILED", "INVOKE", "MAX_ANSWER_BYTES",
     "MAX_BODY_BYTES", "MAX_META_BYTES", "PRESTOP", "READY", "RESULT", "SETUP", "STOPPED",
     "SUPERVISOR", "WALLS", "WORKER", "Connection", "LocalProtocolError", "Message",
-    "ProtocolError", "RemoteProtocolError", "invoke_meta", "pack_usage", "pack_walls",
-    "request_id_of", "unpack_usage", "unpack_walls",
+    "ProtocolError", "RemoteProtocolError", "invoke_meta", "is_http", "pack_http", "pack_usage",
+    "pack_walls", "request_id_of", "retries_of", "unpack_http", "unpack_usage", "unpack_walls",
 ]  # fmt: skip
 
 HELLO, SETUP, READY, INIT_FAILED, INVOKE, RESULT, FAILED, PRESTOP, STOPPED, WALLS = range(1, 11)
@@ -79,7 +79,8 @@ TABLE = {
 }  # type: Dict[Tuple[str, int], str]
 
 _HEADER = struct.Struct(">BBHI")
-_SEQUENCE = struct.Struct(">I")
+_INVOKE = struct.Struct(">IBB")
+_HTTP_HEAD = struct.Struct(">I")
 _USAGE = struct.Struct(">I")
 HEADER_BYTES = _HEADER.size
 MAX_META_BYTES = 1024
@@ -89,6 +90,7 @@ MAX_BODY_BYTES = MAX_ANSWER_BYTES + (64 << 10)
 """An event or an answer, and room for the error JSON that quotes one."""
 BULK_BYTES = 64 << 10
 _BULK = 0x01
+_IS_HTTP = 0x01
 
 if TYPE_CHECKING:
     Message = NamedTuple("Message", [("kind", int), ("meta", bytes), ("body", bytes)])
@@ -108,16 +110,56 @@ class RemoteProtocolError(ProtocolError):
     """The peer said what it may not: it is broken, or hostile."""
 
 
-def invoke_meta(sequence, request_id):
-    # type: (int, str) -> bytes
-    """The meta of an INVOKE, with which its answer must begin."""
-    return _SEQUENCE.pack(sequence) + request_id.encode("ascii")
+def invoke_meta(sequence, request_id, is_http=False, retries=0):
+    # type: (int, str, bool, int) -> bytes
+    """The meta of an INVOKE, with which its answer must begin.
+
+    With `is_http` the body is an HTTP request, and the answer's an HTTP response: `pack_http`.
+    """
+    return _INVOKE.pack(sequence, _IS_HTTP if is_http else 0, retries) + request_id.encode("ascii")
 
 
 def request_id_of(meta):
     # type: (bytes) -> str
     """The request id in the meta of an INVOKE."""
-    return meta[_SEQUENCE.size :].decode("ascii")
+    return meta[_INVOKE.size :].decode("ascii")
+
+
+def is_http(meta):
+    # type: (bytes) -> bool
+    """Whether the body of this INVOKE is an HTTP request."""
+    return bool(_INVOKE.unpack_from(meta)[1] & _IS_HTTP)
+
+
+def retries_of(meta):
+    # type: (bytes) -> int
+    """How often the event of this INVOKE has been tried before."""
+    return int(_INVOKE.unpack_from(meta)[2])
+
+
+def pack_http(head, body):
+    # type: (Dict[str, Any], bytes) -> bytes
+    """An HTTP request or response as one body of bytes.
+
+    A request's head has `method`, `target` (path and query as they came), `headers` (a list of
+    pairs of texts), `source_ip`; a response's has `status` and `headers`.
+    """
+    packed = json.dumps(head).encode("ascii")
+    return _HTTP_HEAD.pack(len(packed)) + packed + body
+
+
+def unpack_http(data):
+    # type: (bytes) -> Tuple[Dict[str, Any], bytes]
+    """The head and the body. Raises RemoteProtocolError when it is none."""
+    try:
+        (size,) = _HTTP_HEAD.unpack_from(data)
+        end = _HTTP_HEAD.size + size
+        head = json.loads(data[_HTTP_HEAD.size : end].decode("ascii"))
+    except (struct.error, ValueError, RecursionError):
+        raise RemoteProtocolError("an HTTP message that cannot be read") from None
+    if len(data) < end or not isinstance(head, dict):
+        raise RemoteProtocolError("an HTTP message that cannot be read")
+    return head, data[end:]
 
 
 def pack_usage(max_rss_kb):

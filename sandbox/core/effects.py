@@ -39,17 +39,29 @@ INITIALIZE, INVOKE, PRESTOP = "Initialize", "Invoke", "PreStop"
 
 
 class Request:
-    """One invocation, from acceptance to its outcome. `reply` is called exactly once."""
+    """One invocation, from acceptance to its outcome. `reply` is called exactly once.
 
-    __slots__ = ("accepted_s", "event", "id", "reply", "starts", "tail")
+    `is_http`: event and answer are an HTTP request and response, as `wire.pack_http` makes them.
+    `retries`: how often the event has been tried before.
+    """
+
+    __slots__ = ("accepted_s", "event", "id", "is_http", "reply", "retries", "starts", "tail")
 
     def __init__(
-        self, id: str, event: bytes, accepted_s: float, reply: "Callable[[Request, Outcome], None]"
+        self,
+        id: str,
+        event: bytes,
+        accepted_s: float,
+        reply: "Callable[[Request, Outcome], None]",
+        is_http: bool = False,
+        retries: int = 0,
     ) -> None:
         self.id = id
         self.event = event
         self.accepted_s = accepted_s
         self.reply = reply
+        self.is_http = is_http
+        self.retries = retries
         self.starts = 0
         """How many instances were started for it."""
         self.tail: bytes = b""

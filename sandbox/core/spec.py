@@ -11,10 +11,16 @@ from typing import NamedTuple
 __all__ = [
     "ISOLATION_LEVELS",
     "MAX_EVENT_BYTES",
+    "AsyncSettings",
     "BoxSettings",
     "Callback",
+    "CustomRuntime",
     "FunctionSpec",
+    "HealthCheck",
+    "HttpTrigger",
     "Mount",
+    "TimerTrigger",
+    "needs_new_instances",
 ]
 
 ISOLATION_LEVELS = ("none", "process", "strict")
@@ -38,6 +44,54 @@ class Mount(NamedTuple):
     is_read_only: bool = False
 
 
+class HttpTrigger(NamedTuple):
+    """Who may call the function over HTTP. No `methods` means every method."""
+
+    name: str = "http"
+    methods: tuple[str, ...] = ()
+    auth_type: str = "anonymous"
+
+
+class TimerTrigger(NamedTuple):
+    """Invokes the function by the clock. `cron` is FC's cronExpression: six fields, the first one
+    seconds, with an optional `CRON_TZ=` or `TZ=` before them, or `@every 5m`."""
+
+    name: str
+    cron: str
+    payload: str = ""
+    is_enabled: bool = True
+
+
+class AsyncSettings(NamedTuple):
+    """asyncInvokeConfig. `on_success` and `on_failure` are destinations as they were written, an
+    ARN or a function's name; `is_task`: each invocation can be listed and stopped."""
+
+    max_retries: int = 3
+    max_age_s: float = 86400.0
+    on_success: str = ""
+    on_failure: str = ""
+    is_task: bool = False
+
+
+class HealthCheck(NamedTuple):
+    """How the server of a custom runtime is looked at; times in seconds."""
+
+    path: str = "/"
+    initial_delay_s: float = 0.0
+    period_s: float = 3.0
+    timeout_s: float = 1.0
+    failure_threshold: int = 3
+    success_threshold: int = 1
+
+
+class CustomRuntime(NamedTuple):
+    """A server of any language: the program with its arguments, and the port it listens on."""
+
+    command: tuple[str, ...] = ("/code/bootstrap",)
+    port: int = 9000
+    health_check: HealthCheck | None = None
+
+
 class FunctionSpec(NamedTuple):
     """One function. Paths are absolute; sizes are MB; times are seconds.
 
@@ -50,6 +104,12 @@ class FunctionSpec(NamedTuple):
     `cpu` is in vCPU, 0 for no quota. `disk_mb` is the size of /tmp. `network` is "host", "off", or
     empty for what the isolation level has by default. `is_frozen_when_idle`: no thread of an
     instance runs between two requests.
+
+    `custom` is there for a custom runtime; `handler` may be empty then. `concurrency` is how many
+    requests an instance has at a time; `reserved_concurrency` how many the function may have
+    together before a caller is sent away, 0 for no such limit. `is_wsgi`: an HTTP function of
+    FC 2.0, whose handler takes `(environ, start_response)`. `description` is only told to who asks
+    for it.
     """
 
     name: str
@@ -75,6 +135,28 @@ class FunctionSpec(NamedTuple):
     disk_mb: int = 512
     network: str = ""
     is_frozen_when_idle: bool = False
+    http_triggers: tuple[HttpTrigger, ...] = ()
+    timers: tuple[TimerTrigger, ...] = ()
+    asynchronous: AsyncSettings = AsyncSettings()
+    custom: CustomRuntime | None = None
+    concurrency: int = 1
+    reserved_concurrency: int = 0
+    is_wsgi: bool = False
+    description: str = ""
+
+
+def needs_new_instances(old: FunctionSpec, new: FunctionSpec) -> bool:
+    """Whether an instance that was made for `old` cannot serve `new`."""
+    return old != new._replace(
+        http_triggers=old.http_triggers,
+        timers=old.timers,
+        asynchronous=old.asynchronous,
+        reserved_concurrency=old.reserved_concurrency,
+        max_instances=old.max_instances,
+        min_instances=old.min_instances,
+        idle_timeout_s=old.idle_timeout_s,
+        description=old.description,
+    )
 
 
 class BoxSettings(NamedTuple):

@@ -41,12 +41,18 @@ def unpacked(specs: Iterable[FunctionSpec], directory: str) -> list[FunctionSpec
     done: dict[str, str] = {}
     found = []
     for spec in specs:
-        archive = spec.code_archive
+        archive = "" if spec.code_dir else spec.code_archive
         if archive and archive not in done:
-            done[archive] = os.path.join(directory, str(len(done)))
+            done[archive] = os.path.join(directory, _next_number(directory))
             _unpack(archive, done[archive], unpacking)
         found.append(spec._replace(code_dir=done[archive]) if archive else spec)
     return found
+
+
+def _next_number(directory: str) -> str:
+    """What is not taken: functions come and go while the box runs."""
+    taken = os.listdir(directory) if os.path.isdir(directory) else []
+    return str(1 + max((int(name) for name in taken), default=-1))
 
 
 def _unpack(path: str, target: str, unpacking: "_Unpacking") -> None:

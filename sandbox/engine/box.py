@@ -53,8 +53,8 @@ class Box:
     ) -> None:
         self.registration = launch.registration
         tag, home = self.registration.box_tag, self.registration.home
-        specs = _unpacked(specs, self.registration.code)
-        specs = with_real_paths(specs, settings.isolation == "none")
+        self._is_open = settings.isolation == "none"
+        specs = self._prepared(specs)
         self.cleaned = leftovers.clean(launch.state)
         """How many boxes that were killed have been cleaned up after."""
         self._done: Callable[[], None] | None = None
@@ -69,10 +69,22 @@ class Box:
         for python, started in launch.started.items():
             host.adopt(Zygote(loop, python, tag, home, launch.isolation, host.ended, started))
 
+    def add(self, spec: FunctionSpec) -> None:
+        """A function more. Raises OSError for code that cannot be unpacked, and as
+        `Supervisor.add`."""
+        self.supervisor.add(self._prepared([spec])[0])
+
+    def update(self, spec: FunctionSpec) -> None:
+        """As `Supervisor.update`. Raises OSError for code that cannot be unpacked."""
+        self.supervisor.update(self._prepared([spec])[0])
+
     def drain(self, done: Callable[[], None]) -> None:
         """Ends everything in good order, gives everything back, then calls `done`."""
         self._done = done
         self.supervisor.drain(self._drained)
+
+    def _prepared(self, specs: Sequence[FunctionSpec]) -> Sequence[FunctionSpec]:
+        return with_real_paths(_unpacked(specs, self.registration.code), self._is_open)
 
     def _drained(self) -> None:
         self.registration.close()

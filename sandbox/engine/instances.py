@@ -259,7 +259,7 @@ class InstanceShell:
         self._asked += 1
         if self._asked % CALLBACKS_A_LOOK == 0:
             self._guest.callbacks_begun()
-        meta = wire.invoke_meta(effect.sequence, request.id)
+        meta = wire.invoke_meta(effect.sequence, request.id, request.is_http, request.retries)
         self._guest.send(wire.INVOKE, meta, request.event)
 
     def _send_prestop(self, effect: SendPreStop) -> None:

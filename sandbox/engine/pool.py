@@ -8,12 +8,13 @@ queue, first come first served. Instances started ahead (minimum instances) wait
 import os
 import time
 from collections import deque
+from collections.abc import Callable
 
 from sandbox.core.backoff import Backoff
 from sandbox.core.effects import Request
 from sandbox.core.lifecycle import Event, State
 from sandbox.core.outcome import Cause, Outcome, cancelled_text, error_body
-from sandbox.core.spec import FunctionSpec
+from sandbox.core.spec import FunctionSpec, needs_new_instances
 from sandbox.engine.host import Host
 from sandbox.engine.instances import InstanceShell
 from sandbox.engine.loop import TimerHandle
@@ -36,11 +37,13 @@ class Pool:
         self._ahead: set[InstanceShell] = set()
         self._queue: deque[Request] = deque()
         self._serving = 0
-        self._limit = spec.max_instances or max(2, os.cpu_count() or 1)
+        self._limit = _limit_of(spec)
         self._backoff = Backoff()
         self._retry: TimerHandle | None = None
         self._is_closing = False
         self._is_held = False
+        self.on_empty: Callable[[], None] | None = None
+        """Called when the last instance is gone."""
 
     @property
     def _refusal(self) -> str:
@@ -88,6 +91,15 @@ class Pool:
         for shell in list(self.shells.values()):
             self._ahead.discard(shell)  # one that is stopped has not failed to start
             shell.stop()
+
+    def update(self, spec: FunctionSpec) -> None:
+        """From now on the function is this. Instances are replaced only if they have to be."""
+        is_new = needs_new_instances(self.spec, spec)
+        self.spec, self._limit = spec, _limit_of(spec)
+        if is_new:
+            self.recycle()
+        self._serve_queue()
+        self.ensure_minimum()
 
     def drain(self) -> None:
         """As `recycle`, but no new instance and no new request; those that wait are told."""
@@ -150,6 +162,8 @@ class Pool:
 
     def on_dead(self, shell: InstanceShell) -> None:
         del self.shells[shell.id]
+        if not self.shells and self.on_empty:
+            self.on_empty()
         self._host.ended()
 
     def _rest(self, shell: InstanceShell) -> None:
@@ -224,3 +238,7 @@ class Pool:
     def _refuse(self, request: Request, cause: Cause, text: str) -> None:
         kind = "FCCommonError" if cause is Cause.NOT_CREATED else "UnhandledInvocationError"
         request.reply(request, Outcome(error_body(text), cause, kind))
+
+
+def _limit_of(spec: FunctionSpec) -> int:
+    return spec.max_instances or max(2, os.cpu_count() or 1)

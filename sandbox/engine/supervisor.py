@@ -66,6 +66,9 @@ class Supervisor:
         self.loop = loop
         self.host = Host(loop, settings, hub, home, box_tag)
         self.pools = {spec.name: Pool(self.host, spec) for spec in specs}
+        self.outcome_listeners: list[Callable[[FunctionSpec, Request, Outcome], None]] = []
+        """Each is called for every outcome, before the caller is told."""
+        self._leaving: list[Pool] = []
         self._trials: list[Trial] = []
         self._started_s = time.monotonic()
         self._done: Callable[[], None] | None = None
@@ -93,8 +96,17 @@ class Supervisor:
             for python in {pool.spec.python for pool in self.pools.values()}:
                 self.host.fill_spares(python)
 
-    def invoke(self, name: str, event: bytes, reply: Callable[[Request, Outcome], None]) -> Request:
-        """Takes one request.
+    def invoke(
+        self,
+        name: str,
+        event: bytes,
+        reply: Callable[[Request, Outcome], None],
+        *,
+        request_id: str = "",
+        is_http: bool = False,
+        retries: int = 0,
+    ) -> Request:
+        """Takes one request. For the rest of what it may be see `Request`; a fresh id if none.
 
         Raises UnknownFunction, EventTooLarge, and TypeError for an event that is not bytes.
         """
@@ -108,13 +120,40 @@ class Supervisor:
                 f"payload size exceeds maximum allowed size ({MAX_EVENT_BYTES} bytes)"
             )
         counted = partial(self._replied, pool, reply)
-        request = Request(self.host.ids.request_id(), event, time.monotonic(), counted)
+        request_id = request_id or self.host.ids.request_id()
+        request = Request(request_id, event, time.monotonic(), counted, is_http, retries)
         pool.invoke(request)
         return request
 
     def cancel(self, name: str, request: Request) -> None:
         """The caller of this request went away; it still gets its outcome."""
-        self.pools[name].cancel(request)
+        for pool in self._all_pools():
+            if pool.spec.name == name:
+                pool.cancel(request)
+
+    def add(self, spec: FunctionSpec) -> None:
+        """A function more. Raises ValueError when there is one of that name."""
+        if spec.name in self.pools:
+            raise ValueError(f"there is a function {spec.name} already")
+        self.pools[spec.name] = Pool(self.host, spec)
+        self.pools[spec.name].ensure_minimum()
+
+    def update(self, spec: FunctionSpec) -> None:
+        """The function of that name is this from now on: its instances finish their requests, run
+        PreStop and are replaced, if what changed concerns them. Raises UnknownFunction."""
+        if spec.name not in self.pools:
+            raise UnknownFunction(spec.name)
+        self.pools[spec.name].update(spec)
+
+    def remove(self, name: str) -> None:
+        """A function less: its instances end in good order. Raises UnknownFunction."""
+        if name not in self.pools:
+            raise UnknownFunction(name)
+        pool = self.pools.pop(name)
+        if pool.shells:
+            self._leaving.append(pool)
+            pool.on_empty = partial(self._leaving.remove, pool)
+        pool.drain()
 
     def recycle(self, name: str) -> None:
         """Replaces every instance of a function in good order. Raises UnknownFunction."""
@@ -125,7 +164,7 @@ class Supervisor:
     def drain(self, done: Callable[[], None]) -> None:
         """Ends everything in good order: requests finish, PreStop runs. May be asked for once."""
         self._done = done
-        for pool in self.pools.values():
+        for pool in self._all_pools():
             pool.drain()
         self.host.on_ended = self._check_end
         self._check_end()
@@ -134,14 +173,14 @@ class Supervisor:
         """Ends everything now: no PreStop, no grace. After `drain`, which tells when it is over."""
         self.host.hub.is_hurried = True
         self.host.kill_zygotes()  # one that hangs would leave its instances on their way for ever
-        for pool in self.pools.values():
+        for pool in self._all_pools():
             pool.kill()
         for trial in self._trials:
             trial.kill()
 
     def shells(self) -> list[InstanceShell]:
         """Every instance that is not DEAD."""
-        return [shell for pool in self.pools.values() for shell in pool.shells.values()]
+        return [shell for pool in self._all_pools() for shell in pool.shells.values()]
 
     def find(self, instance_id: str) -> InstanceShell | None:
         """The instance of that id, or of the only id that ends so."""
@@ -181,7 +220,13 @@ class Supervisor:
     ) -> None:
         if outcome.cause is not Cause.OK:
             pool.counts["errors"] += 1
+        for listener in self.outcome_listeners:
+            listener(pool.spec, request, outcome)
         reply(request, outcome)
+
+    def _all_pools(self) -> list[Pool]:
+        """Also those of functions that were removed, until their last instance is gone."""
+        return [*self.pools.values(), *self._leaving]
 
     def _begin_trials(self, tries_walls: bool) -> None:
         tries_walls = tries_walls and self.host.settings.isolation != "none"
@@ -194,7 +239,7 @@ class Supervisor:
             self._trials = [Trial(self.host, spec) for spec in specs]
 
     def _check_end(self) -> None:
-        is_busy = any(pool.shells for pool in self.pools.values())
+        is_busy = any(pool.shells for pool in self._all_pools())
         if is_busy or self.is_trying:
             return
         self.host.close()
