@@ -162,6 +162,29 @@ def run(
     values: Values = None,
     isolation: Isolation = None,
     allow_degraded: AllowDegraded = False,
+    host: Annotated[
+        str | None,
+        typer.Option("--host", help="Where to serve; needs --access-key if not loopback."),
+    ] = None,
+    access_key: Annotated[
+        str | None,
+        typer.Option(
+            "--access-key",
+            envvar="FCBOX_ACCESS_KEY",
+            metavar="ID:SECRET",
+            help="Callers must sign with this key.",
+        ),
+    ] = None,
+    timers: Annotated[bool, typer.Option("--timers", help="Let timer triggers fire.")] = False,
+    watch: Annotated[
+        bool, typer.Option("--watch/--no-watch", help="Recycle instances when code changes.")
+    ] = True,
+    debug: Annotated[
+        str | None, typer.Option("--debug", help="Debug this function.", metavar="FUNCTION")
+    ] = None,
+    debug_port: Annotated[
+        int, typer.Option("--debug-port", min=1, max=65535, help="Where the debugger attaches.")
+    ] = 5678,
 ) -> None:
     """Run functions: serve until Ctrl-C, or invoke with the given events and exit."""
     from sandbox.cli.run import run as run_options
@@ -182,6 +205,12 @@ def run(
         _values(values),
         isolation.value if isolation else None,
         allow_degraded,
+        host,
+        access_key,
+        timers,
+        watch,
+        debug,
+        debug_port,
     )
     raise typer.Exit(run_options(options))
 

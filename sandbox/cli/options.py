@@ -9,7 +9,12 @@ __all__ = ["RunOptions"]
 class RunOptions(NamedTuple):
     """The arguments of `fcbox run`. `events` None: serve until a signal. `env` names an
     environment of env.yaml; `values` fill the placeholders of a template. `isolation` None: what
-    the configuration says."""
+    the configuration says.
+
+    Of serving: `host` is the address to listen on, `access_key` an ID:SECRET that callers sign with
+    (None: nobody signs), `has_timers` whether timer triggers fire, `watches` whether changed files
+    recycle instances, `debugged` the function that `debug_port` leads into.
+    """
 
     config: str | None = None
     functions: tuple[str, ...] = ()
@@ -26,3 +31,9 @@ class RunOptions(NamedTuple):
     values: Mapping[str, str] = {}
     isolation: str | None = None
     allows_degraded: bool = False
+    host: str | None = None
+    access_key: str | None = None
+    has_timers: bool = False
+    watches: bool = True
+    debugged: str | None = None
+    debug_port: int = 5678

@@ -20,6 +20,7 @@ import socket
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from sandbox.cli import exits, talk
 from sandbox.cli.log_output import make_sinks, tell_events, tell_lost_log
@@ -32,6 +33,9 @@ from sandbox.engine.box import Box
 from sandbox.engine.launch import Launch
 from sandbox.http.server import HOST, listen
 from sandbox.http.server import serve as serve_http
+
+if TYPE_CHECKING:
+    from sandbox.cli.services import Service
 
 __all__ = ["serve"]
 
@@ -81,6 +85,7 @@ class _Serving:
         self._drained = asyncio.Event()
         self._hurried = asyncio.Event()
         self._told = asyncio.Event()
+        self._services: list[Service] = []
 
     async def run(self) -> int:
         self._loop = asyncio.get_running_loop()
@@ -143,9 +148,16 @@ class _Serving:
             self._say(f"{spec.name:{width}}  {url}", is_needed=True)
 
     async def _serve(self) -> None:
-        from sandbox.http.app import make_app  # imported while early connections wait
+        # Imported while early connections wait.
+        from sandbox.cli.services import make_services
+        from sandbox.http.app import make_app
+        from sandbox.http.front import Front
 
-        app = make_app(self._box.supervisor)
+        front = Front(self._box)
+        self._services = make_services(front, self._options)
+        app = make_app(front)
+        for service in self._services:
+            service.start()
         serving = asyncio.create_task(serve_http(self._listener, app, self._stopping))
         stopped = asyncio.create_task(self._drained.wait())
         await self._tell_walls(stopped)
@@ -153,6 +165,8 @@ class _Serving:
         if not self._stopping.is_set():  # the server ended by itself: a bug, but clean up first
             self._stop()
         await stopped
+        for service in self._services:
+            service.close()
         await self._finish(serving)
 
     async def _tell_walls(self, stopped: asyncio.Task[bool]) -> None:
@@ -198,6 +212,8 @@ class _Serving:
 
     def _stop(self) -> None:
         self._stopping.set()
+        for service in self._services:
+            service.stop()
         with suppress(OSError):  # of a full disk, which must not keep us from stopping
             self._box.registration.write({})  # so that no other command comes to a closed door
         self._loop.call_later(talk.PROGRESS_S, self._show_progress)

@@ -13,7 +13,9 @@ import pytest
 
 from sandbox import AsyncSandbox, FunctionSpec
 from sandbox.engine.pool import Pool
-from sandbox.http.app import Limits, make_app
+from sandbox.http.app import make_app
+from sandbox.http.front import Front
+from sandbox.http.limits import Limits
 from sandbox.http.server import listen, serve
 from tests.boxes import environ_of, share, write_function
 from tests.http.serving import Answer, ask, invocations
@@ -51,7 +53,8 @@ async def opened(
     listener = listen(0)
     port = listener.getsockname()[1]
     async with AsyncSandbox([spec], environ=environ_of(folder)) as box:
-        app = make_app(box.supervisor, limits)
+        assert box._box
+        app = make_app(Front(box._box, limits))
         serving = asyncio.create_task(serve(listener, app, stopping))
         try:
             yield Open(box, port, stopping)

@@ -1,0 +1,26 @@
+"""What runs beside the routes while a box serves: queues, clocks, watchers."""
+
+from typing import Protocol
+
+from sandbox.cli.options import RunOptions
+from sandbox.http.front import Front
+
+__all__ = ["Service", "make_services"]
+
+
+class Service(Protocol):
+    """In the order of a run. None of them may wait: they are called on the loop."""
+
+    def start(self) -> None:
+        """Serving begins."""
+
+    def stop(self) -> None:
+        """The box will be drained: begin nothing new from here on."""
+
+    def close(self) -> None:
+        """All functions have ended: give everything back."""
+
+
+def make_services(front: Front, options: RunOptions) -> list[Service]:
+    """Those that this run needs."""
+    return []

@@ -1,0 +1,100 @@
+"""Functions that run for an HTTP request: the body in, the outcome out, no more than the limits."""
+
+import asyncio
+from collections.abc import Callable
+
+from starlette.requests import Request as HttpRequest
+from starlette.types import Receive
+
+from sandbox.core.effects import Request
+from sandbox.core.outcome import Outcome
+from sandbox.engine.supervisor import Supervisor
+from sandbox.http.limits import Limits
+from sandbox.http.refusals import Refused
+
+__all__ = ["Invocations"]
+
+MakeEvent = Callable[[bytes], bytes]
+
+
+class Invocations:
+    """Runs functions for HTTP requests, and counts what is in progress."""
+
+    def __init__(self, supervisor: Supervisor, limits: Limits) -> None:
+        self._supervisor = supervisor
+        self._limits = limits
+        self._requests = 0
+        self._events_bytes = 0
+
+    async def run(
+        self, http: HttpRequest, name: str, make_event: MakeEvent, *, is_http: bool = False
+    ) -> tuple[Request, Outcome]:
+        """Reads the body, makes the event of it, runs the function, and waits for its outcome.
+
+        A caller that goes away cancels it. Raises ClientDisconnect when it went away before the
+        function was asked, and Refused for what is too much.
+        """
+        if self._requests >= self._limits.requests:
+            text = f"{self._requests} requests are in progress, more are not taken"
+            raise Refused(429, "ResourceExhausted", text)
+        self._requests += 1
+        held = _Held()
+        try:
+            body = await self.read_body(http, held, self._limits.event_bytes)
+            return await self._run(name, make_event(body), http.receive, is_http)
+        finally:
+            self._requests -= 1
+            self._events_bytes -= held.bytes
+
+    async def read_body(self, http: HttpRequest, held: "_Held", limit: int) -> bytes:
+        """The body, of so many bytes at most."""
+        # A refusal comes at once, in the middle of the body. The server goes on reading and
+        # discarding the rest, so that a client which only reads when it has sent it all does
+        # not find a broken connection instead of the answer.
+        declared = http.headers.get("content-length", "")
+        if declared.isdecimal():
+            self._check_body(int(declared), 0, limit)
+        chunks = []
+        async for chunk in http.stream():
+            self._check_body(held.bytes + len(chunk), len(chunk), limit)
+            held.bytes += len(chunk)
+            self._events_bytes += len(chunk)
+            chunks.append(chunk)
+        return b"".join(chunks)
+
+    def _check_body(self, size: int, more: int, limit: int) -> None:
+        if size > limit:
+            text = f"payload size exceeds maximum allowed size ({limit} bytes)"
+            raise Refused(413, "EntityTooLarge", text)
+        if self._events_bytes + more > self._limits.events_bytes:
+            text = f"the events in progress have {self._events_bytes} bytes, more are not taken"
+            raise Refused(429, "ResourceExhausted", text)
+
+    async def _run(
+        self, name: str, event: bytes, receive: Receive, is_http: bool
+    ) -> tuple[Request, Outcome]:
+        answered: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+
+        def reply(request: Request, outcome: Outcome) -> None:
+            answered.set_result(outcome)
+
+        request = self._supervisor.invoke(name, event, reply, is_http=is_http)
+        gone = asyncio.ensure_future(_wait_disconnect(receive))
+        try:
+            await asyncio.wait((answered, gone), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            gone.cancel()
+            if not answered.done():
+                self._supervisor.cancel(name, request)
+        return request, await answered
+
+
+class _Held:
+    """What one request holds of `Limits.events_bytes`, to be given back however it ends."""
+
+    bytes = 0
+
+
+async def _wait_disconnect(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
