@@ -22,7 +22,8 @@ Who may say what, and when, is TABLE:
     worker      STOPPED   meta: usage   body: empty, or error JSON
 
 An answer must begin with the meta of the INVOKE it answers (sequence and request id), so that
-no request can ever get another's result. There is no frame that says "I have begun": it would
+no request can ever get another's result. `capacity` is how many INVOKEs may be unanswered at a
+time: both sides know it from the SETUP. There is no frame that says "I have begun": it would
 wake the supervisor for every request. The worker writes one byte to a pipe before each callback,
 and the supervisor counts them when a worker has died: a request whose callback had not begun may
 be given to another instance.
@@ -44,7 +45,8 @@ __all__ = [
     "MAX_BODY_BYTES", "MAX_META_BYTES", "PRESTOP", "READY", "RESULT", "SETUP", "STOPPED",
     "SUPERVISOR", "WALLS", "WORKER", "Connection", "LocalProtocolError", "Message",
     "ProtocolError", "RemoteProtocolError", "invoke_meta", "is_http", "pack_http", "pack_usage",
-    "pack_walls", "request_id_of", "retries_of", "unpack_http", "unpack_usage", "unpack_walls",
+    "pack_walls", "request_id_of", "retries_of", "sequence_of",
+    "unpack_http", "unpack_usage", "unpack_walls",
 ]  # fmt: skip
 
 HELLO, SETUP, READY, INIT_FAILED, INVOKE, RESULT, FAILED, PRESTOP, STOPPED, WALLS = range(1, 11)
@@ -72,7 +74,8 @@ TABLE = {
     (SETTING_UP, READY): IDLE,
     (SETTING_UP, INIT_FAILED): FINISHED,
     (IDLE, INVOKE): BUSY,
-    (BUSY, RESULT): IDLE,
+    (BUSY, INVOKE): BUSY,  # while fewer than `capacity` are unanswered
+    (BUSY, RESULT): IDLE,  # when it was the last answer that was due; else BUSY
     (BUSY, FAILED): IDLE,
     (IDLE, PRESTOP): STOPPING,
     (STOPPING, STOPPED): FINISHED,
@@ -117,6 +120,12 @@ def invoke_meta(sequence, request_id, is_http=False, retries=0):
     With `is_http` the body is an HTTP request, and the answer's an HTTP response: `pack_http`.
     """
     return _INVOKE.pack(sequence, _IS_HTTP if is_http else 0, retries) + request_id.encode("ascii")
+
+
+def sequence_of(meta):
+    # type: (bytes) -> int
+    """Which INVOKE of the conversation it is, in its meta or in that of its answer."""
+    return int(_INVOKE.unpack_from(meta)[0])
 
 
 def request_id_of(meta):
@@ -207,14 +216,17 @@ class Connection(object):
     and give them to `receive_bulk`.
     """
 
-    __slots__ = ("_answer_to", "_buffer", "_bulk_head", "_role", "bulk_wanted", "state")
+    __slots__ = (
+        "_buffer", "_bulk_head", "_role", "_unanswered", "bulk_wanted", "capacity", "state",
+    )  # fmt: skip
 
     def __init__(self, role):
         # type: (str) -> None
         self._role = role
         self._buffer = b""
         self._bulk_head = None  # type: Optional[Tuple[int, bytes]]
-        self._answer_to = b""
+        self._unanswered = []  # type: List[bytes]
+        self.capacity = 1
         self.state = BORN
         self.bulk_wanted = 0
 
@@ -230,9 +242,7 @@ class Connection(object):
         if SENDER.get(kind) != self._role:
             name = NAMES.get(kind, kind)
             raise LocalProtocolError("%s is not the %s's to send" % (name, self._role))
-        self._advance(kind, LocalProtocolError)
-        if kind == INVOKE:
-            self._answer_to = meta
+        self._advance(kind, meta, LocalProtocolError)
         if size > BULK_BYTES:
             return _HEADER.pack(kind, _BULK, len(meta), size) + meta, body
         return _HEADER.pack(kind, 0, len(meta), size) + meta + body, b""
@@ -258,9 +268,11 @@ class Connection(object):
         Raises RemoteProtocolError for a frame that breaks a cap or does not fit the state.
         """
         buffer = self._buffer
-        if self.bulk_wanted and buffer:
-            # Whoever sends takes turns: to go on before the body is only good for filling memory.
-            raise RemoteProtocolError("a frame before the body of the last one")
+        if self.bulk_wanted:
+            if buffer and self.capacity == 1:
+                # Who sends takes turns: to go on before the body is only good for filling memory.
+                raise RemoteProtocolError("a frame before the body of the last one")
+            return None
         if len(buffer) < HEADER_BYTES:
             return None
         kind, flags, meta_size, size = _HEADER.unpack_from(buffer)
@@ -289,17 +301,28 @@ class Connection(object):
 
     def _accept(self, message):
         # type: (Message) -> Message
-        kind = message.kind
-        self._advance(kind, RemoteProtocolError)
-        if kind == INVOKE:
-            self._answer_to = message.meta
-        elif kind in (RESULT, FAILED) and not message.meta.startswith(self._answer_to):
-            raise RemoteProtocolError("an answer to another request")
+        self._advance(message.kind, message.meta, RemoteProtocolError)
         return message
 
-    def _advance(self, kind, blame):
-        # type: (int, type) -> None
+    def _advance(self, kind, meta, blame):
+        # type: (int, bytes, type) -> None
         state = TABLE.get((self.state, kind))
         if state is None:
             raise blame("%s while %s" % (NAMES[kind], self.state))
+        if kind == INVOKE:
+            if len(self._unanswered) >= self.capacity:
+                raise blame("%s while %s" % (NAMES[kind], self.state))
+            self._unanswered.append(meta)
+        elif kind in (RESULT, FAILED):
+            self._answer(meta, blame)
+            if self._unanswered:
+                return
         self.state = state
+
+    def _answer(self, meta, blame):
+        # type: (bytes, type) -> None
+        for asked in self._unanswered:
+            if meta.startswith(asked):
+                self._unanswered.remove(asked)
+                return
+        raise blame("an answer to another request")

@@ -69,11 +69,15 @@ class Request:
 
 
 class Answer(NamedTuple):
-    """Detail of DONE, INIT_FAILED, READY and STOPPED: what the worker said."""
+    """Detail of DONE, ANSWERED, INIT_FAILED, READY and STOPPED: what the worker said.
+
+    `sequence`: which request of the instance's it answers; 0 for the only one that runs.
+    """
 
     body: bytes = b""
     failed: bool = False
     max_rss_kb: int = 0
+    sequence: int = 0
 
 
 class Broken(NamedTuple):
@@ -92,13 +96,13 @@ class Broken(NamedTuple):
 class Exit(NamedTuple):
     """Detail of EXITED. `status` as `os.waitstatus_to_exitcode`; None when it is not known.
 
-    `is_undelivered`: the worker had not begun the callback that the current request is for.
+    `undelivered`: how many of the callbacks it was asked for last it had not begun.
     `is_oom`: the kernel ended it for the memory limit of its group.
     """
 
     status: int | None = None
     max_rss_kb: int = 0
-    is_undelivered: bool = False
+    undelivered: int = 0
     is_oom: bool = False
 
 
@@ -177,7 +181,7 @@ class KillTree(_Bare):
 
 
 class Available(_Bare):
-    """The instance is IDLE."""
+    """The instance has room for a request more."""
 
 
 class Freeze(_Bare):

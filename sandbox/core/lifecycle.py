@@ -17,7 +17,7 @@ class State(Enum):
     STARTING = "STARTING"  # cloned, has not said hello
     INITIALIZING = "INITIALIZING"  # SETUP sent; the Initializer runs, if there is one
     IDLE = "IDLE"  # waits for a request
-    INVOKING = "INVOKING"  # the handler runs
+    INVOKING = "INVOKING"  # the handler runs, for as many requests as it may have at a time
     DRAINING = "DRAINING"  # told to stop while the handler runs
     PRESTOPPING = "PRESTOPPING"  # PreStop runs, if there is one
     TERMINATING = "TERMINATING"  # SIGTERM sent, grace runs
@@ -29,13 +29,20 @@ class State(Enum):
 
 
 class Event(Enum):
-    """What can happen to an instance."""
+    """What can happen to an instance.
+
+    An answer is `answered` while other requests run beside it, and `done` when it was the last
+    one: so the table alone says where each leads. `abandoned`: a caller went away, and the
+    instance lives on for the sake of the others.
+    """
 
     HELLO = "hello"
     READY = "ready"
     INIT_FAILED = "init_failed"
     REST = "rest"
     INVOKE = "invoke"
+    ANSWERED = "answered"
+    ABANDONED = "abandoned"
     DONE = "done"
     STOP = "stop"
     STOPPED = "stopped"
@@ -77,6 +84,9 @@ TABLE: dict[State, dict[Event, State | None]] = {
         _E.EXITED: _S.DEAD,
     },
     _S.INVOKING: {
+        _E.INVOKE: STAY,  # while there is room, which the instance counts
+        _E.ANSWERED: STAY,
+        _E.ABANDONED: STAY,
         _E.DONE: _S.IDLE,
         _E.STOP: _S.DRAINING,
         _E.DEADLINE: _S.KILLING,
@@ -84,6 +94,8 @@ TABLE: dict[State, dict[Event, State | None]] = {
         _E.EXITED: _S.DEAD,
     },
     _S.DRAINING: {
+        _E.ANSWERED: STAY,
+        _E.ABANDONED: STAY,
         _E.DONE: _S.PRESTOPPING,
         _E.STOP: STAY,
         _E.DEADLINE: _S.KILLING,

@@ -30,10 +30,15 @@ MAX_EVENT_BYTES = 32 << 20
 
 
 class Callback(NamedTuple):
-    """An instance lifecycle hook (`initializer`, `preStop`): `handler` is `file.function`."""
+    """An instance lifecycle hook (`initializer`, `preStop`): `handler` is `file.function`.
+
+    For a custom runtime any handler means that its server is asked (`/initialize`, `/pre-stop`);
+    or, without one, `command` is run beside it.
+    """
 
     handler: str
     timeout_s: float = 3.0
+    command: tuple[str, ...] = ()
 
 
 class Mount(NamedTuple):
@@ -85,11 +90,15 @@ class HealthCheck(NamedTuple):
 
 
 class CustomRuntime(NamedTuple):
-    """A server of any language: the program with its arguments, and the port it listens on."""
+    """A server of any language: the program with its arguments, and the port it listens on.
+
+    `start_timeout_s`: it has to listen by then (FC: 120 s).
+    """
 
     command: tuple[str, ...] = ("/code/bootstrap",)
     port: int = 9000
     health_check: HealthCheck | None = None
+    start_timeout_s: float = 120.0
 
 
 class FunctionSpec(NamedTuple):

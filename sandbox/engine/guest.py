@@ -19,6 +19,7 @@ no owner yet. The owner hears of messages, of a broken channel, and of the end, 
 import _socket
 import os
 import signal
+from collections import deque
 from collections.abc import Callable
 from typing import Protocol
 
@@ -77,6 +78,7 @@ class Guest:
         self._begun = 0
         self._bulk: _socket.socket | None = None
         self._unsent = b""
+        self._behind: deque[tuple[bytes, bytes]] = deque()
         self._bulk_out = memoryview(b"")
         self._bulk_in = bytearray()
         self._bulk_at = 0
@@ -112,9 +114,19 @@ class Guest:
         except (OSError, StopIteration):
             return 0
 
+    def allow(self, requests: int) -> None:
+        """So many requests at a time may be unanswered."""
+        self._connection.capacity = requests
+
     def send(self, kind: int, meta: bytes = b"", body: bytes = b"") -> None:
         """Sends a message without ever blocking: what does not fit now is sent later."""
         frame, bulk = self._connection.send(kind, meta, body)
+        if self._unsent or self._bulk_out:
+            self._behind.append((frame, bulk))
+        else:
+            self._send_frame(frame, bulk)
+
+    def _send_frame(self, frame: bytes, bulk: bytes) -> None:
         if bulk:
             self._bulk_out = memoryview(bulk)
         try:
@@ -259,6 +271,9 @@ class Guest:
             if len(self._bulk_in) < wanted:
                 self._bulk_in = bytearray(wanted)
             self._loop.add_reader(self._bulk.fileno(), self._read_bulk)
+            if self._connection.capacity > 1:
+                # Other answers may follow at once: they wait in the pipe, and not in memory.
+                self._loop.remove_reader(self._answers)
 
     def _read_bulk(self) -> None:
         assert self._bulk is not None
@@ -276,6 +291,8 @@ class Guest:
             return
         self._loop.remove_reader(self._bulk.fileno())
         self._is_receiving = False
+        if self._connection.capacity > 1 and self._child and self._child.is_alive:
+            self._loop.add_reader(self._answers, self._read)
         body = bytes(memoryview(self._bulk_in)[: self._bulk_at])
         if len(self._bulk_in) > _KEPT_BUFFER_BYTES:
             self._bulk_in = bytearray()
@@ -370,6 +387,8 @@ class Guest:
             self._loop.remove_writer(self._requests)
             if self._bulk_out:
                 self._send_bulk()
+            else:
+                self._send_next()
 
     def _send_bulk(self) -> None:
         assert self._bulk is not None
@@ -383,6 +402,11 @@ class Guest:
         except OSError:
             self._bulk_out = memoryview(b"")
         self._loop.remove_writer(fd)
+        self._send_next()
+
+    def _send_next(self) -> None:
+        while self._behind and not (self._unsent or self._bulk_out) and self._requests >= 0:
+            self._send_frame(*self._behind.popleft())
 
 
 def _widen(end: _socket.socket) -> None:

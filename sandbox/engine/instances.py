@@ -38,7 +38,7 @@ from sandbox.core.spec import FunctionSpec
 from sandbox.engine.enclosure import Enclosure
 from sandbox.engine.guest import CALLBACKS_A_LOOK, Guest
 from sandbox.engine.host import Host
-from sandbox.engine.logs import TAIL_BYTES, InstanceLog
+from sandbox.engine.logs import InstanceLog
 from worker import wire
 from worker.records import TOKEN_BYTES
 
@@ -61,7 +61,7 @@ class PoolSide(Protocol):
     """What an instance tells its pool."""
 
     def on_available(self, shell: "InstanceShell") -> None:
-        """It is IDLE."""
+        """It has room for a request more."""
 
     def on_idle_deadline(self, shell: "InstanceShell", now: float) -> None:
         """It has been IDLE for its idle timeout; the pool moves `idle_until_s`, or stops it."""
@@ -154,7 +154,7 @@ class InstanceShell:
 
     def stop(self) -> None:
         """Ends it in good order: the present request, PreStop, SIGTERM."""
-        if self.machine.request is not None and self.state in (State.STARTING, State.INITIALIZING):
+        if self.machine.waiting and self.state in (State.STARTING, State.INITIALIZING):
             self.is_retiring = True  # somebody waits for it: serve that one, then stop
         elif self.state is not State.DEAD:
             self.handle(Event.STOP)
@@ -168,6 +168,14 @@ class InstanceShell:
         self.handle(Event.BROKEN, Broken(reason, rss_kb, is_cancelled))
         if was in (State.TERMINATING, State.KILLING):
             self._guest.kill_tree()  # it was on its way down already, only not so fast
+
+    def cancel(self, request: Request) -> None:
+        """Its caller went away. Nothing of it is charged to the next one, so the instance ends;
+        unless it may serve others at the same time, for whose sake it goes on."""
+        if self.machine.spec.concurrency > 1 and self.machine.waiting is not request:
+            self.handle(Event.ABANDONED, request)
+        else:
+            self.kill("the caller went away", is_cancelled=True)
 
     def signal(self, signum: int) -> None:
         """Sends the worker a signal, for fault injection. A frozen one is woken to get it."""
@@ -188,7 +196,10 @@ class InstanceShell:
         is_failed = kind in (wire.FAILED, wire.INIT_FAILED) or (
             kind == wire.STOPPED and bool(message.body)
         )
-        self.handle(_EVENT_OF[kind], Answer(message.body, is_failed, rss_kb))
+        event, number = _EVENT_OF[kind], 0
+        if event is Event.DONE and len(self.machine.open) > 1:
+            event, number = Event.ANSWERED, wire.sequence_of(message.meta)
+        self.handle(event, Answer(message.body, is_failed, rss_kb, number))
 
     def _take_walls(self, report: dict[str, list[Any]]) -> None:
         refusal = self._host.take_walls(self.machine.spec, report)
@@ -210,9 +221,9 @@ class InstanceShell:
     def _gone(self) -> None:
         guest = self._guest
         was = self.state
-        is_undelivered = guest.callbacks_begun() < self._asked
+        undelivered = max(0, self._asked - guest.callbacks_begun())
         is_oom = self._enclosure.has_run_out_of_memory()
-        exit = Exit(guest.status, guest.max_rss_kb, is_undelivered, is_oom)
+        exit = Exit(guest.status, guest.max_rss_kb, undelivered, is_oom)
         self.handle(Event.EXITED, exit)
         if was not in (State.TERMINATING, State.KILLING):
             self._notice_death(was)
@@ -251,6 +262,7 @@ class InstanceShell:
             guest.failure = f"no control group: {exc.filename}: {exc.strerror}"
             guest.kill_tree()
             return
+        guest.allow(spec.concurrency)
         setup = make_setup(spec, host, self.id, effect.request_id, self._token, walls)
         guest.send(wire.SETUP, b"", setup)
 
@@ -272,13 +284,14 @@ class InstanceShell:
         self._announce(f"fcbox:{effect.phase}:Start", effect.request_id)
 
     def _end(self, effect: End) -> None:
-        self._enclosure.end()
-        self._open_log().end(effect.error)
+        if not self.machine.open:
+            self._enclosure.end()
+        self._open_log().end(effect.request_id, effect.error)
         self._announce(f"fcbox:{effect.phase}:End", effect.request_id, effect.error)
 
     def _reply(self, effect: Reply) -> None:
         if self._log:
-            effect.request.tail = bytes(self._log.tail[-TAIL_BYTES:])
+            effect.request.tail = self._log.tail_of(effect.request.id)
         cause = effect.outcome.cause.value
         self._announce("fcbox:Request:Replied", effect.request.id, cause)
         self._replies.append((effect.request, effect.outcome))

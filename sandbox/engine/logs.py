@@ -8,6 +8,9 @@ A span is a run of whole lines, or one logger record: bytes are tagged by the ch
 by line. What is read between Begin and End belongs to that request. At Begin and at End the
 pipes are emptied first: an answer is sent after all that was printed before it, so at End the
 output is complete without any marker in the stream, and at Begin what is left over is late.
+
+While several requests run in one instance nothing tells which of them printed a line. Such output
+has no request id; it is in the tail of each of them, as it may be theirs.
 """
 
 import os
@@ -38,7 +41,8 @@ class Span(NamedTuple):
     """Some output, tagged. `data` ends with a newline unless `is_cut`, or the output did not.
 
     `time_s` is Unix time. `level` is a logging level for source "logger", else 0. `is_late`:
-    written outside any request; `request_id` is then the last one. Source "notice" is fcbox
+    written outside any request; `request_id` is then the last one. It is empty when several ran
+    at the time. Source "notice" is fcbox
     talking to people, and no part of the function's log.
     """
 
@@ -158,8 +162,8 @@ class InstanceLog:
     def __init__(
         self, hub: LogHub, function: str, instance_id: str, stdout: int, stderr: int, token: bytes
     ) -> None:
-        self.tail = bytearray()
-        """The last bytes of the present request's log, as FC's tail log shows it."""
+        self._tails: dict[str, bytearray] = {}  # of the open requests, and the one before them
+        self._open: dict[str, str] = {}  # phases by request id
         self._hub = hub
         self._function = function
         self._instance_id = instance_id
@@ -173,20 +177,32 @@ class InstanceLog:
             hub.loop.add_reader(stream.fd, self._read, stream)
 
     def begin(self, phase: str, request_id: str) -> None:
-        """Output belongs to this request from now on."""
+        """Output belongs to this request from now on; to nobody's while others are open too."""
         self.drain()
-        if request_id != self._request_id:
-            self.tail.clear()
-        self._request_id = request_id
-        self._phase = phase
-        self._runner_line(f"FC {phase} Start RequestId: {request_id}\n")
+        tails = self._tails
+        if request_id not in tails or len(tails) > 1:
+            kept = {id: tail for id, tail in tails.items() if id in self._open or id == request_id}
+            self._tails = tails = kept
+            tails.setdefault(request_id, bytearray())
+        self._open[request_id] = self._phase = phase
+        self._request_id = request_id if len(self._open) == 1 else ""
+        self._runner_line(f"FC {phase} Start RequestId: {request_id}\n", request_id)
 
-    def end(self, error: str = "") -> None:
+    def end(self, request_id: str, error: str = "") -> None:
         """The request's output is complete."""
         self.drain()
         suffix = f", Error: {error}" if error else ""
-        self._runner_line(f"FC {self._phase} End RequestId: {self._request_id}{suffix}\n")
-        self._phase = ""
+        line = f"FC {self._open[request_id]} End RequestId: {request_id}{suffix}\n"
+        self._runner_line(line, request_id)
+        del self._open[request_id]
+        if not self._open:
+            self._phase, self._request_id = "", request_id
+        elif len(self._open) == 1:
+            (self._request_id,) = self._open
+
+    def tail_of(self, request_id: str) -> bytes:
+        """The last bytes of a request's log, as FC's tail log shows it: until the next begins."""
+        return bytes(self._tails.get(request_id, b"")[-TAIL_BYTES:])
 
     def inited(self, runtime: str) -> None:
         """The line that FC writes once per instance."""
@@ -290,22 +306,35 @@ class InstanceLog:
         if held:
             self._emit(stream.source, held)
 
-    def _runner_line(self, text: str) -> None:
-        self._emit(RUNNER, text.encode("utf-8"))
+    def _runner_line(self, text: str, request_id: str = "") -> None:
+        data = text.encode("utf-8")
+        if request_id in self._tails:
+            _append(self._tails[request_id], data)
+        self._send(request_id, RUNNER, data)
 
     def _emit(self, source: str, data: bytes, level: int = 0, is_cut: bool = False) -> None:
-        tail = self.tail
-        tail += data
-        if len(tail) > 2 * TAIL_BYTES:
-            del tail[:-TAIL_BYTES]
+        for id, tail in self._tails.items():
+            if id in self._open or not self._open:
+                _append(tail, data)
+        self._send(self._request_id, source, data, level, is_cut)
+
+    def _send(
+        self, request_id: str, source: str, data: bytes, level: int = 0, is_cut: bool = False
+    ) -> None:
         if self._hub.sinks:
             is_late = not self._phase and source != RUNNER
             self._hub.emit(
                 Span(
-                    time.time(), self._function, self._instance_id, self._request_id,
+                    time.time(), self._function, self._instance_id, request_id,
                     self._phase.lower(), source, data, level, is_late, is_cut,
                 )
             )  # fmt: skip
+
+
+def _append(tail: bytearray, data: bytes) -> None:
+    tail += data
+    if len(tail) > 2 * TAIL_BYTES:
+        del tail[:-TAIL_BYTES]
 
 
 def _character_start(data: bytes, at: int) -> int:

@@ -1,8 +1,10 @@
 """The instances of one function, and the requests that wait for one.
 
-A request takes an idle instance; else, below the limit, an instance is started for it and it
-waits for that one (its Initializer's failure is this request's failure); else it waits in one
-queue, first come first served. Instances started ahead (minimum instances) wait for nobody.
+A request takes the instance with room that was used last; else, below the limit, an instance is
+started for it and it waits for that one (its Initializer's failure is this request's failure);
+else it waits in one queue, first come first served. Instances started ahead (minimum instances)
+wait for nobody. Where an instance has several requests at a time, one that is being started for a
+request has room for more: those wait in the queue, and no other is started for them.
 """
 
 import os
@@ -21,6 +23,7 @@ from sandbox.engine.loop import TimerHandle
 
 __all__ = ["Pool"]
 
+_ON_THE_WAY = (State.STARTING, State.INITIALIZING)
 _MOST_STARTS = 3
 """How many instances may die under a request before it ran, until it is given up."""
 
@@ -33,7 +36,7 @@ class Pool:
         self.shells: dict[str, InstanceShell] = {}
         self.counts = {"invocations": 0, "errors": 0, "cold_starts": 0, "created": 0}
         self._host = host
-        self._idle: list[InstanceShell] = []  # the most recently used last: it is taken first
+        self._roomy: list[InstanceShell] = []  # the most recently used last: it is taken first
         self._ahead: set[InstanceShell] = set()
         self._queue: deque[Request] = deque()
         self._serving = 0
@@ -60,21 +63,21 @@ class Pool:
         if self._is_closing or self._refusal:
             why = self._refusal or "the box is stopping"
             self._refuse(request, Cause.NOT_CREATED, why)
-        elif self._idle and not self._queue and not self._host.hub.is_congested:
-            self._idle.pop().handle(Event.INVOKE, request)
+        elif self._roomy and not self._queue and not self._host.hub.is_congested:
+            self._give(request)
         else:
             self._queue.append(request)
             self._serve_queue()
 
     def cancel(self, request: Request) -> None:
-        """The caller went away: nothing is charged to the next one, so the instance goes too."""
+        """The caller went away: see `InstanceShell.cancel`."""
         if request in self._queue:
             self._queue.remove(request)
             self._refuse_cancelled(request)
             return
         for shell in self.shells.values():
-            if shell.machine.request is request:
-                shell.kill("the caller went away", is_cancelled=True)
+            if shell.machine.has(request):
+                shell.cancel(request)
                 return
 
     def ensure_minimum(self) -> None:
@@ -121,18 +124,18 @@ class Pool:
     def on_available(self, shell: InstanceShell) -> None:
         self._ahead.discard(shell)
         self._backoff.succeeded()
-        request = shell.machine.request
-        if request is None and self._queue and not self._must_wait():
-            request = self._queue.popleft()
-        if request is not None:
-            shell.handle(Event.INVOKE, request)
-            if shell.is_retiring:
-                shell.handle(Event.STOP)
-        elif self._is_closing or shell.is_retiring:
+        waiting = shell.machine.waiting
+        if waiting is not None:
+            shell.handle(Event.INVOKE, waiting)
+        if shell.is_retiring or self._is_closing:
             shell.handle(Event.STOP)
-        else:
+            return
+        while self._queue and shell.machine.room and not self._must_wait():
+            shell.handle(Event.INVOKE, self._queue.popleft())
+        if shell.machine.room and shell not in self._roomy:
+            self._roomy.append(shell)
+        if shell.state is State.IDLE:
             shell.idle_until_s = time.monotonic() + self.spec.idle_timeout_s
-            self._idle.append(shell)
             if self.spec.is_frozen_when_idle:
                 # Later: who waits for the answer need not wait for the freezing.
                 self._host.loop.call_soon(self._rest, shell)
@@ -152,8 +155,8 @@ class Pool:
 
     def on_left(self, shell: InstanceShell) -> None:
         self._serving -= 1
-        if shell in self._idle:
-            self._idle.remove(shell)
+        if shell in self._roomy:
+            self._roomy.remove(shell)
         if shell in self._ahead:
             self._ahead.discard(shell)
             self._backoff.failed(shell.machine.failure)
@@ -176,12 +179,27 @@ class Pool:
         while self._queue and self._refusal:
             self._refuse(self._queue.popleft(), Cause.NOT_CREATED, self._refusal)
         while self._queue and not self._must_wait():
-            if self._idle:
-                self._idle.pop().handle(Event.INVOKE, self._queue.popleft())
-            elif self._serving < self._limit and len(self._queue) > len(self._ahead):
+            if self._roomy:
+                self._give(self._queue.popleft())
+            elif self._serving < self._limit and len(self._queue) > self._coming_room():
                 self._start(self._queue.popleft())
             else:
                 return
+
+    def _give(self, request: Request) -> None:
+        """To the instance that was used last. Before it begins: a pool is always in order."""
+        shell = self._roomy[-1]
+        if shell.machine.room == 1:
+            self._roomy.pop()
+        shell.handle(Event.INVOKE, request)
+
+    def _coming_room(self) -> int:
+        """For how many of those that wait there is room in the instances that are on their way."""
+        concurrency = self.spec.concurrency
+        if concurrency == 1:
+            return len(self._ahead)
+        coming = [shell for shell in self.shells.values() if shell.state in _ON_THE_WAY]
+        return sum(concurrency - (shell not in self._ahead) for shell in coming)
 
     def _lacks_minimum(self) -> bool:
         wanted = min(self.spec.min_instances, self._limit)
@@ -216,7 +234,7 @@ class Pool:
             self.counts["cold_starts"] += 1
         shell = InstanceShell(self._host, self.spec, self, request, guest)
         self.shells[shell.id] = shell
-        if request is None and shell.state in (State.STARTING, State.INITIALIZING):
+        if request is None and shell.state in _ON_THE_WAY:
             self._ahead.add(shell)
         return True
 

@@ -33,9 +33,10 @@ from sandbox.core.effects import (
     Terminate,
     Thaw,
 )
-from sandbox.core.instance import KILL_RETRY_S, START_TIMEOUT_S, Instance
+from sandbox.core.instance import KILL_RETRY_S, Instance
 from sandbox.core.lifecycle import Event, IllegalEvent, State
 from sandbox.core.outcome import Cause, Outcome
+from sandbox.core.runs import START_TIMEOUT_S
 from sandbox.core.spec import BoxSettings, Callback, FunctionSpec
 
 BORN_S = 1000.0
@@ -114,7 +115,7 @@ class Walk:
 
     def to_prestopping(self) -> list[Effect]:
         self.to_idle()
-        self.instance.request = None
+        self.instance.waiting = None
         return self.step(Event.STOP)
 
     @property
@@ -288,7 +289,7 @@ def test_death_before_the_setup_was_read_gives_the_request_back() -> None:
     """The Initializer never began, though its Start line stands: it gets its End."""
     walk = Walk()
     walk.to_initializing()
-    effects = walk.step(Event.EXITED, Exit(-9, is_undelivered=True))
+    effects = walk.step(Event.EXITED, Exit(-9, undelivered=1))
 
     assert effects[0] == End(
         INITIALIZE, "first",
@@ -467,7 +468,7 @@ def test_undelivered_request_is_given_back() -> None:
     walk = Walk()
     walk.to_invoking()
 
-    assert walk.step(Event.EXITED, Exit(-9, is_undelivered=True)) == [
+    assert walk.step(Event.EXITED, Exit(-9, undelivered=1)) == [
         End(INVOKE, "first", "the instance ended before the request reached it; "
             "another one takes it"),
         Requeue(walk.request),
@@ -480,7 +481,7 @@ def test_undelivered_after_its_outcome_is_not_given_back() -> None:
     walk = Walk()
     walk.to_invoking()
     walk.step(Event.DEADLINE)
-    effects = walk.step(Event.EXITED, Exit(-9, is_undelivered=True))
+    effects = walk.step(Event.EXITED, Exit(-9, undelivered=1))
 
     assert not [effect for effect in effects if isinstance(effect, (Requeue, Reply))]
 
@@ -583,7 +584,7 @@ def test_out_of_memory_is_announced_in_any_state(way: str, is_kernel: bool) -> N
     walk = Walk()
     getattr(walk, way)()
     if way == "to_idle":
-        walk.instance.request = None  # nobody waited for it
+        walk.instance.waiting = None  # nobody waited for it
     if not is_kernel:
         assert Announce("fcbox:Instance:Broken", OOM_WORDS) in walk.step(
             Event.BROKEN, OUT_OF_MEMORY
@@ -612,7 +613,7 @@ def test_undelivered_request_survives_the_limit() -> None:
     """What grew was not the request's doing: another instance takes it."""
     walk = Walk()
     walk.to_invoking()
-    effects = walk.step(Event.EXITED, Exit(-9, OVER_KB, is_undelivered=True, is_oom=True))
+    effects = walk.step(Event.EXITED, Exit(-9, OVER_KB, undelivered=1, is_oom=True))
 
     assert effects[1:] == [Requeue(walk.request), DIED_OF_IT]
 

@@ -3,7 +3,7 @@
 I1 Initializer first, at most once; I2 exactly one outcome for each request; I3 to its own
 request; I5 never invoke and PreStop at once; I7 a live deadline in every state but IDLE and
 DEAD; I8 Start and End lines pair up; I9 nothing is asked of a frozen instance, and only an IDLE
-one is frozen.
+one is frozen. I2, I3 and I8 also with several requests at a time.
 """
 
 import itertools
@@ -49,7 +49,7 @@ class Life(RuleBasedStateMachine):
 
     @initialize(
         initializer=hooks, pre_stop=hooks, is_waited_for=st.booleans(), freezes=st.booleans(),
-        is_grown=st.booleans(),
+        is_grown=st.booleans(), concurrency=st.sampled_from([1, 1, 2, 3]),
     )  # fmt: skip
     def born(
         self,
@@ -58,6 +58,7 @@ class Life(RuleBasedStateMachine):
         is_waited_for: bool,
         freezes: bool,
         is_grown: bool,
+        concurrency: int,
     ) -> None:
         """One instance, started for a request or ahead of any.
 
@@ -69,6 +70,7 @@ class Life(RuleBasedStateMachine):
         self.accepted: list[Request] = []
         self.outcomes: dict[str, list[Outcome | str]] = {}
         self.log: list[Begin | End] = []
+        self.gone: set[str] = set()
         self.sent: list[Effect] = []
         self.is_available = False
         self.is_frozen = False
@@ -76,7 +78,7 @@ class Life(RuleBasedStateMachine):
         self.told = ""
         spec = FunctionSpec(
             "f", "index.handler", "/code", initializer=initializer, pre_stop=pre_stop,
-            memory_mb=128, is_frozen_when_idle=freezes,
+            memory_mb=128, is_frozen_when_idle=freezes, concurrency=concurrency,
         )  # fmt: skip
         self.spec = spec
         self.instance = Instance(
@@ -101,7 +103,7 @@ class Life(RuleBasedStateMachine):
     def feed(self, event: Event, detail: Answer | Broken | Exit | Request | None = None) -> None:
         """One event; the effects are recorded in their order."""
         self.is_available = False
-        running = self.instance.request
+        here = [request for request in self.accepted if self.instance.has(request)]
         for effect in self.instance.handle(event, self.now, detail):
             if isinstance(effect, (Begin, End)):
                 self.log.append(effect)
@@ -118,8 +120,7 @@ class Life(RuleBasedStateMachine):
             elif isinstance(effect, (Reply, Requeue)):
                 told = effect.outcome if isinstance(effect, Reply) else "requeued"
                 self.outcomes[effect.request.id].append(told)
-                expected = detail if isinstance(detail, Request) else running
-                assert effect.request is expected, "I3: told somebody else"
+                assert effect.request in here, "I3: told somebody else"
 
     @rule(passed_s=st.floats(0, 50))
     def time_passes(self, passed_s: float) -> None:
@@ -134,8 +135,8 @@ class Life(RuleBasedStateMachine):
     @rule()
     def ready(self) -> None:
         self.feed(Event.READY, Answer(max_rss_kb=7))
-        if self.is_available and self.instance.request:
-            self.feed(Event.INVOKE, self.instance.request)
+        if self.is_available and self.instance.waiting:
+            self.feed(Event.INVOKE, self.instance.waiting)
 
     @precondition(lambda self: self.can(Event.INIT_FAILED))
     @rule()
@@ -148,15 +149,34 @@ class Life(RuleBasedStateMachine):
         self.feed(Event.REST)
         assert self.is_frozen == self.spec.is_frozen_when_idle
 
-    @precondition(lambda self: self.can(Event.INVOKE))
+    @precondition(lambda self: self.can(Event.INVOKE) and self.instance.room)
     @rule()
     def invoke(self) -> None:
         self.feed(Event.INVOKE, self.accept())
 
     @precondition(lambda self: self.can(Event.DONE))
-    @rule(failed=st.booleans())
-    def done(self, failed: bool) -> None:
-        self.feed(Event.DONE, Answer(b"{}", failed, 9))
+    @rule(failed=st.booleans(), at=st.integers(0, 2))
+    def done(self, failed: bool, at: int) -> None:
+        """One of those that run is answered; its caller, and no other, is told so."""
+        runs = self.instance.open
+        number = list(runs)[at % len(runs)] if runs else 0
+        asker = runs[number].request if runs else None
+        told = {id: len(outcomes) for id, outcomes in self.outcomes.items()}
+        event = Event.ANSWERED if len(runs) > 1 else Event.DONE
+        self.feed(event, Answer(b"{}", failed, 9, number))
+        now_told = {id for id, outcomes in self.outcomes.items() if len(outcomes) > told[id]}
+        assert now_told == ({asker.id} if asker else set()), "I3"
+
+    @precondition(lambda self: self.can(Event.ABANDONED) and self.instance.request)
+    @rule()
+    def abandoned(self) -> None:
+        request = self.instance.request
+        self.feed(Event.ABANDONED, request)
+        assert request
+        (outcome,) = self.outcomes[request.id]
+        assert isinstance(outcome, Outcome)
+        assert outcome.cause is Cause.CANCELLED
+        self.gone.add(request.id)
 
     @precondition(lambda self: self.can(Event.STOP))
     @rule()
@@ -187,10 +207,10 @@ class Life(RuleBasedStateMachine):
         self.feed(Event.BROKEN, Broken("", 200 << 10, is_oom=True))
 
     @precondition(lambda self: self.can(Event.EXITED))
-    @rule(status=statuses, is_undelivered=st.booleans(), is_oom=st.booleans())
-    def exited(self, status: int | None, is_undelivered: bool, is_oom: bool) -> None:
+    @rule(status=statuses, undelivered=st.integers(0, 2), is_oom=st.booleans())
+    def exited(self, status: int | None, undelivered: int, is_oom: bool) -> None:
         self.is_oom |= is_oom
-        self.feed(Event.EXITED, Exit(status, 11, is_undelivered, is_oom))
+        self.feed(Event.EXITED, Exit(status, 11, undelivered, is_oom))
         assert ("memory limit 128 MB reached" in self.told) == self.is_oom
         assert self.told.startswith("fcbox:Instance:Died") or not self.is_oom
         self.is_frozen = False  # nothing is left that could be
@@ -206,9 +226,8 @@ class Life(RuleBasedStateMachine):
     @invariant()
     def one_outcome_each(self) -> None:
         """I2: never two; one as soon as the instance no longer has the request."""
-        current = self.instance.request
         for request in self.accepted:
-            expected = 0 if request is current else 1
+            expected = 0 if self.instance.has(request) else 1
             assert len(self.outcomes[request.id]) == expected, request.id
 
     @invariant()
@@ -216,7 +235,7 @@ class Life(RuleBasedStateMachine):
         """I2: an OK needs a DONE that was not a failure, hence an End without a text."""
         for id, told in self.outcomes.items():
             is_ok = any(isinstance(one, Outcome) and one.cause is Cause.OK for one in told)
-            assert is_ok == (End(INVOKE, id) in self.log)
+            assert is_ok == (End(INVOKE, id) in self.log and id not in self.gone)
 
     @invariant()
     def never_invoke_and_prestop_at_once(self) -> None:
@@ -253,17 +272,18 @@ class Life(RuleBasedStateMachine):
 
     @invariant()
     def lines_pair_up(self) -> None:
-        """I8: one phase at a time, each End after its own Start, and none open at the end."""
-        current: Begin | None = None
+        """I8: each End after its own Start, hooks alone, and none open at the end."""
+        current: list[Begin] = []
         for entry in self.log:
             if isinstance(entry, Begin):
-                assert current is None
-                current = entry
+                most = self.spec.concurrency if entry.phase == INVOKE else 1
+                assert len(current) < most
+                assert {begin.phase for begin in current} <= {INVOKE}
+                current.append(entry)
             else:
-                assert current == Begin(entry.phase, entry.request_id)
-                current = None
+                current.remove(Begin(entry.phase, entry.request_id))
         if self.instance.state in (State.IDLE, State.DEAD):
-            assert current is None
+            assert current == []
         assert len([e for e in self.entries(Begin) if e.phase == PRESTOP]) <= 1
 
     def entries(self, kind: type[Begin]) -> list[Begin]:

@@ -9,16 +9,16 @@ from sandbox.core.lifecycle import STAY, TABLE, Event, IllegalEvent, State, next
 # A copy made by hand from the design, not from the code. "." stays, "" is illegal. A deadline in
 # KILLING has its handler run again, so the code goes to KILLING and does not merely stay.
 DESIGN = """
-              hello        ready init_failed rest invoke  done        stop        stopped     deadline    broken  exited
-STARTING      INITIALIZING -     -           -    -       -           KILLING     -           KILLING     KILLING DEAD
-INITIALIZING  -            IDLE  TERMINATING -    -       -           TERMINATING -           KILLING     KILLING DEAD
-IDLE          -            -     -           .    INVOKING -          PRESTOPPING -           -           KILLING DEAD
-INVOKING      -            -     -           -    -       IDLE        DRAINING    -           KILLING     KILLING DEAD
-DRAINING      -            -     -           -    -       PRESTOPPING .           -           KILLING     KILLING DEAD
-PRESTOPPING   -            -     -           -    -       -           .           TERMINATING TERMINATING KILLING DEAD
-TERMINATING   -            .     .           -    -       -           .           .           KILLING     .       DEAD
-KILLING       .            .     .           -    -       .           .           .           KILLING     .       DEAD
-DEAD          -            -     -           -    -       -           .           -           .           .       -
+              hello        ready init_failed rest invoke   answered abandoned done        stop        stopped     deadline    broken  exited
+STARTING      INITIALIZING -     -           -    -        -        -         -           KILLING     -           KILLING     KILLING DEAD
+INITIALIZING  -            IDLE  TERMINATING -    -        -        -         -           TERMINATING -           KILLING     KILLING DEAD
+IDLE          -            -     -           .    INVOKING -        -         -           PRESTOPPING -           -           KILLING DEAD
+INVOKING      -            -     -           -    .        .        .         IDLE        DRAINING    -           KILLING     KILLING DEAD
+DRAINING      -            -     -           -    -        .        .         PRESTOPPING .           -           KILLING     KILLING DEAD
+PRESTOPPING   -            -     -           -    -        -        -         -           .           TERMINATING TERMINATING KILLING DEAD
+TERMINATING   -            .     .           -    -        -        -         -           .           .           KILLING     .       DEAD
+KILLING       .            .     .           -    -        -        -         .           .           .           KILLING     .       DEAD
+DEAD          -            -     -           -    -        -        -         -           .           -           .           .       -
 """  # noqa: E501 - a table
 
 
@@ -155,8 +155,17 @@ def test_nothing_is_invoked_on_its_way_down() -> None:
     """Past `stop` or `broken` no request is taken any more."""
     takers = {state for (state, event) in EDGES if event is Event.INVOKE}
 
-    assert takers == {State.IDLE}
-    assert State.IDLE not in reachable(State.DRAINING)
+    assert takers == {State.IDLE, State.INVOKING}
+    assert reachable(State.DRAINING).isdisjoint(takers)
+
+
+def test_only_the_last_answer_ends_the_work() -> None:
+    """What is answered or abandoned beside others leads nowhere."""
+    for event in (Event.ANSWERED, Event.ABANDONED):
+        assert {(a, b) for (a, e), b in EDGES.items() if e is event} == {
+            (State.INVOKING, State.INVOKING),
+            (State.DRAINING, State.DRAINING),
+        }
 
 
 def test_only_an_idle_instance_rests() -> None:
@@ -172,5 +181,5 @@ def test_rendered_table() -> None:
 
     assert [cell.strip() for cell in head.strip("|").split("|")[1:]] == [e.value for e in Event]
     assert set(rows) == {state.value for state in State}
-    assert rows["DEAD"] == "| DEAD |  |  |  |  |  |  | . |  | . | . |  |"
+    assert rows["DEAD"] == "| DEAD |  |  |  |  |  |  |  |  | . |  | . | . |  |"
     assert STAY is None

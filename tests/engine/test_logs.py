@@ -71,7 +71,7 @@ def test_a_request(ends: Ends) -> None:
     ends.log.inited("python3.10")
     ends.log.begin("Invoke", "r-1")
     os.write(ends.stdout, b"one\ntwo\n")
-    ends.log.end()
+    ends.log.end("r-1")
 
     assert ends.told() == [
         runner("FunctionCompute python3.10 runtime inited."),
@@ -86,7 +86,7 @@ def test_a_request(ends: Ends) -> None:
 def test_end_with_an_error(ends: Ends) -> None:
     """The suffix of the cloud."""
     ends.log.begin("PreStop", "r-2")
-    ends.log.end("Unhandled function error")
+    ends.log.end("r-2", "Unhandled function error")
 
     assert ends.told()[-1] == runner(
         "FC PreStop End RequestId: r-2, Error: Unhandled function error"
@@ -98,10 +98,10 @@ def test_what_looks_like_a_record_is_not_held_back(ends: Ends) -> None:
     ends.log.begin("Invoke", "r-1")
     os.write(ends.stdout, b"binary" + TOKEN[:5])
     ends.turn()
-    ends.log.end()
+    ends.log.end("r-1")
     ends.log.begin("Invoke", "r-2")
     os.write(ends.stdout, TOKEN[5:] + b"\n")
-    ends.log.end()
+    ends.log.end("r-2")
     said = [span for span in ends.sink.spans if span.source == "stdout"]
 
     assert [(span.request_id, span.data) for span in said] == [
@@ -124,7 +124,7 @@ def test_unfinished_line_belongs_to_its_request(ends: Ends) -> None:
     """At End what is there is shown, newline or not."""
     ends.log.begin("Invoke", "r-1")
     os.write(ends.stdout, b"no newline")
-    ends.log.end()
+    ends.log.end("r-1")
 
     assert ends.told()[1:3] == [("stdout", b"no newline"), runner("FC Invoke End RequestId: r-1")]
 
@@ -137,7 +137,7 @@ def test_long_line_is_cut_and_marked(ends: Ends) -> None:
         written += os.write(ends.stdout, b"x" * 30_000)
         ends.turn()
     os.write(ends.stdout, b"\n")
-    ends.log.end()
+    ends.log.end("r-1")
     spans = [span for span in ends.sink.spans if span.source == "stdout"]
 
     assert b"".join(span.data for span in spans) == b"x" * written + b"\n"
@@ -153,7 +153,7 @@ def test_cut_does_not_divide_a_character(ends: Ends) -> None:
     while at < len(data):
         at += os.write(ends.stdout, data[at : at + 50_001])
         ends.turn()
-    ends.log.end()
+    ends.log.end("r-1")
     pieces = [span.data for span in ends.sink.spans if span.source == "stdout"]
 
     assert len(pieces) > 1
@@ -167,7 +167,7 @@ def test_stderr_has_its_own_source(ends: Ends) -> None:
     os.write(ends.stderr, b"err\n")
     ends.turn()
     os.write(ends.stdout, b"put\n")
-    ends.log.end()
+    ends.log.end("r-1")
 
     assert ends.told()[1:3] == [("stderr", b"err\n"), ("stdout", b"output\n")]
 
@@ -179,7 +179,7 @@ def test_logger_record(ends: Ends) -> None:
     for piece in record_pieces(TOKEN, 40, b"first\nsecond"):
         os.write(ends.stdout, piece)
     os.write(ends.stdout, b"after\n")
-    ends.log.end()
+    ends.log.end("r-1")
 
     assert ends.told()[1:-1] == [
         ("stdout", b"before\n"),
@@ -194,7 +194,7 @@ def test_record_after_an_unfinished_line(ends: Ends) -> None:
     ends.log.begin("Invoke", "r-1")
     pieces = record_pieces(TOKEN, 20, b"record")
     os.write(ends.stdout, b"unfinished" + b"".join(pieces) + b" line\n")
-    ends.log.end()
+    ends.log.end("r-1")
 
     assert ends.told()[1:-1] == [
         ("stdout", b"unfinished"),
@@ -206,12 +206,12 @@ def test_record_after_an_unfinished_line(ends: Ends) -> None:
 def test_late_output(ends: Ends) -> None:
     """Outside any request: marked, and it names the last one."""
     ends.log.begin("Invoke", "r-1")
-    ends.log.end()
+    ends.log.end("r-1")
     os.write(ends.stdout, b"late\n")
     ends.turn()
     os.write(ends.stdout, b"later\n")
     ends.log.begin("Invoke", "r-2")
-    ends.log.end()
+    ends.log.end("r-2")
     late = [span for span in ends.sink.spans if span.is_late]
 
     assert [(span.data, span.request_id, span.phase) for span in late] == [
@@ -224,21 +224,57 @@ def test_tail_is_of_one_request(ends: Ends) -> None:
     """What FC's tail log shows: the request's own lines, and nothing of the last one's."""
     ends.log.begin("Invoke", "r-1")
     os.write(ends.stdout, b"mine\n")
-    ends.log.end()
+    ends.log.end("r-1")
     ends.log.begin("Invoke", "r-2")
-    ends.log.end()
+    ends.log.end("r-2")
 
     expected = b"FC Invoke Start RequestId: r-2\nFC Invoke End RequestId: r-2\n"
-    assert bytes(ends.log.tail) == expected
+    assert ends.log.tail_of("r-2") == expected
+    assert ends.log.tail_of("r-1") == b""
 
 
 def test_initializer_of_a_cold_start_is_in_its_requests_tail(ends: Ends) -> None:
     """They have the same id."""
     ends.log.begin("Initialize", "r-1")
-    ends.log.end()
+    ends.log.end("r-1")
     ends.log.begin("Invoke", "r-1")
 
-    assert bytes(ends.log.tail).count(b"Start RequestId: r-1") == 2
+    assert ends.log.tail_of("r-1").count(b"Start RequestId: r-1") == 2
+
+
+def test_output_while_several_run_belongs_to_none(ends: Ends) -> None:
+    """Nothing tells which of them printed it: it is said to be of the instance, and each of their
+    tails has it. Start and End keep their own id."""
+    ends.log.begin("Invoke", "r-1")
+    os.write(ends.stdout, b"one\n")
+    ends.log.begin("Invoke", "r-2")
+    os.write(ends.stdout, b"two\n")
+    ends.log.end("r-1")
+    os.write(ends.stdout, b"three\n")
+    ends.log.end("r-2")
+
+    assert [(s.request_id, s.phase, s.is_late, s.data.split()[-1]) for s in ends.sink.spans] == [
+        ("r-1", "invoke", False, b"r-1"),
+        ("r-1", "invoke", False, b"one"),
+        ("r-2", "invoke", False, b"r-2"),
+        ("", "invoke", False, b"two"),
+        ("r-1", "invoke", False, b"r-1"),
+        ("r-2", "invoke", False, b"three"),
+        ("r-2", "invoke", False, b"r-2"),
+    ]
+    first = b"FC Invoke Start RequestId: r-1\none\ntwo\nFC Invoke End RequestId: r-1\n"
+    second = b"FC Invoke Start RequestId: r-2\ntwo\nthree\nFC Invoke End RequestId: r-2\n"
+    assert (ends.log.tail_of("r-1"), ends.log.tail_of("r-2")) == (first, second)
+
+
+def test_tails_of_a_busy_instance_do_not_pile_up(ends: Ends) -> None:
+    """It may never be without a request: only those that run are remembered."""
+    for number in range(1, 50):
+        ends.log.begin("Invoke", f"r-{number}")
+        if number > 1:
+            ends.log.end(f"r-{number - 1}")
+
+    assert [n for n in range(50) if ends.log.tail_of(f"r-{n}")] == [48, 49]
 
 
 def test_tail_is_bounded(ends: Ends) -> None:
@@ -247,10 +283,10 @@ def test_tail_is_bounded(ends: Ends) -> None:
     for _ in range(20):
         os.write(ends.stdout, b"y" * 59_999 + b"\n")
         ends.turn()
-    ends.log.end()
+    ends.log.end("r-1")
 
-    assert len(ends.log.tail) <= 2 * TAIL_BYTES + LINE_BYTES
-    assert ends.log.tail.endswith(b"y\nFC Invoke End RequestId: r-1\n")
+    assert len(ends.log.tail_of("r-1")) == TAIL_BYTES
+    assert ends.log.tail_of("r-1").endswith(b"y\nFC Invoke End RequestId: r-1\n")
 
 
 def test_end_does_not_wait_for_a_daemon(ends: Ends) -> None:
@@ -262,7 +298,7 @@ def test_end_does_not_wait_for_a_daemon(ends: Ends) -> None:
         while True:
             os.write(ends.stdout, b"tick\n" * 1000)
     try:
-        ends.log.end()
+        ends.log.end("r-1")
         taken = sum(len(span.data) for span in ends.sink.spans)
     finally:
         os.kill(pid, 9)

@@ -187,7 +187,8 @@ def test_flags_must_fit_the_size(flags: int, size: int) -> None:
 
 
 def legal(state: str, kind: int) -> bool:
-    return (state, kind) in wire.TABLE
+    """At the capacity of one that a conversation has unless it is told another."""
+    return (state, kind) in wire.TABLE and (state, kind) != (wire.BUSY, wire.INVOKE)
 
 
 @pytest.mark.parametrize("role", [SUPERVISOR, WORKER])
@@ -196,7 +197,7 @@ def test_sending_in_every_state(role: str, state: str, kind: int) -> None:
     """What is not ours to send, or not now, is a bug of ours and changes nothing."""
     connection = pair_in(state)[role]
     if wire.SENDER[kind] == role and legal(state, kind):
-        connection.send(kind)
+        connection.send(kind, META + USAGE)
 
         assert connection.state == wire.TABLE[state, kind]
         return
@@ -258,6 +259,86 @@ def test_answer_to_another_request(kind: int, meta: bytes, size: int) -> None:
 
     with pytest.raises(RemoteProtocolError, match="another request"):
         take()
+
+
+def metas(count: int) -> list[bytes]:
+    return [wire.invoke_meta(number, f"1-{number}") for number in range(1, count + 1)]
+
+
+def roomy_pair(capacity: int, sent: list[bytes]) -> dict[str, Connection]:
+    """Both ends of a conversation in which so much may be unanswered, and these are."""
+    ends = pair_in("IDLE")
+    for end in ends.values():
+        end.capacity = capacity
+    for meta in sent:
+        ends[WORKER].receive_data(ends[SUPERVISOR].send(wire.INVOKE, meta)[0])
+        assert ends[WORKER].next_message() == (wire.INVOKE, meta, b"")
+    return ends
+
+
+def test_answers_come_in_any_order() -> None:
+    """Each is matched by its meta, and the last one alone ends the turn."""
+    first, second, third = metas(3)
+    ends = roomy_pair(3, [first, second, third])
+    states = []
+    for meta in (second, third, first):
+        ends[SUPERVISOR].receive_data(ends[WORKER].send(wire.RESULT, meta + USAGE)[0])
+        assert ends[SUPERVISOR].next_message() == (wire.RESULT, meta + USAGE, b"")
+        states.append((ends[SUPERVISOR].state, ends[WORKER].state))
+
+    assert states == [("BUSY", "BUSY"), ("BUSY", "BUSY"), ("IDLE", "IDLE")]
+    assert wire.sequence_of(third + USAGE) == 3
+
+
+def test_no_more_requests_than_there_is_room_for() -> None:
+    """Ours to keep when we send, the peer's when it does; nothing has changed then."""
+    first, second, third = metas(3)
+    ends = roomy_pair(2, [first, second])
+    ends[WORKER].receive_data(frame(wire.INVOKE, third))
+
+    with pytest.raises(LocalProtocolError, match="INVOKE while BUSY"):
+        ends[SUPERVISOR].send(wire.INVOKE, third)
+    with pytest.raises(RemoteProtocolError, match="INVOKE while BUSY"):
+        ends[WORKER].next_message()
+
+
+@pytest.mark.parametrize("kind", [wire.RESULT, wire.FAILED])
+def test_second_answer_to_one_of_several(kind: int) -> None:
+    """A request has one answer, however many others wait for theirs."""
+    first, second = metas(2)
+    supervisor = roomy_pair(2, [first, second])[SUPERVISOR]
+    supervisor.receive_data(2 * frame(kind, first + USAGE))
+
+    assert supervisor.next_message() == (kind, first + USAGE, b"")
+    with pytest.raises(RemoteProtocolError, match="another request"):
+        supervisor.next_message()
+
+
+def test_no_prestop_while_one_of_several_runs() -> None:
+    """Not before the last answer, on either side."""
+    first, second = metas(2)
+    ends = roomy_pair(2, [first, second])
+    ends[SUPERVISOR].receive_data(ends[WORKER].send(wire.RESULT, first + USAGE)[0])
+    ends[SUPERVISOR].next_message()
+
+    with pytest.raises(LocalProtocolError, match="PRESTOP while BUSY"):
+        ends[SUPERVISOR].send(wire.PRESTOP)
+
+
+def test_frame_behind_an_announced_body_waits_for_it() -> None:
+    """With room for several, the next answer may be in the pipe while a body is on its way."""
+    first, second = metas(2)
+    ends = roomy_pair(2, [first, second])
+    body = b"a" * (wire.BULK_BYTES + 1)
+    head, bulk = ends[WORKER].send(wire.RESULT, first + USAGE, body)
+    behind, _ = ends[WORKER].send(wire.RESULT, second + USAGE, b"small")
+    supervisor = ends[SUPERVISOR]
+    supervisor.receive_data(head + behind)
+
+    assert supervisor.next_message() is None
+    assert supervisor.next_message() is None
+    assert supervisor.receive_bulk(bulk) == (wire.RESULT, first + USAGE, body)
+    assert supervisor.next_message() == (wire.RESULT, second + USAGE, b"small")
 
 
 def test_request_id_travels_in_the_meta() -> None:
@@ -345,7 +426,6 @@ def test_a_header_alone_allocates_nothing(kind: int, flags: int) -> None:
 def test_largest_event_and_answer_fit() -> None:
     """They have one limit, and a frame has room for either."""
     assert wire.MAX_ANSWER_BYTES == MAX_EVENT_BYTES
-    worker = Connection(WORKER)
-    worker.state = wire.BUSY
-    _, bulk = worker.send(wire.RESULT, b"", bytes(wire.MAX_ANSWER_BYTES))
+    worker = pair_in("BUSY")[WORKER]
+    _, bulk = worker.send(wire.RESULT, META + USAGE, bytes(wire.MAX_ANSWER_BYTES))
     assert len(bulk) == wire.MAX_ANSWER_BYTES
