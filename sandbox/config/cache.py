@@ -22,7 +22,17 @@ from sandbox.config.inputs import INTERPRETER_VARIABLES, Inputs, fingerprint
 from sandbox.config.messages.diagnostics import Diagnostic, Place
 from sandbox.config.messages.texts import language_of
 from sandbox.config.result import Choice, Config
-from sandbox.core.spec import BoxSettings, Callback, FunctionSpec, Mount
+from sandbox.core.spec import (
+    AsyncSettings,
+    BoxSettings,
+    Callback,
+    CustomRuntime,
+    FunctionSpec,
+    HealthCheck,
+    HttpTrigger,
+    Mount,
+    TimerTrigger,
+)
 from sandbox.version import __version__
 
 __all__ = ["cached_load"]
@@ -127,12 +137,28 @@ def _diagnostic(data: dict[str, Any]) -> Diagnostic:
 
 
 def _spec(data: dict[str, Any]) -> FunctionSpec:
-    hooks = {name: data[name] and Callback(**data[name]) for name in ("initializer", "pre_stop")}
-    places = {
-        "layers": tuple(data["layers"]),
+    data = {name: _tuples(value) for name, value in data.items()}
+    custom = data["custom"]
+    parts = {
+        "initializer": data["initializer"] and Callback(*data["initializer"]),
+        "pre_stop": data["pre_stop"] and Callback(*data["pre_stop"]),
         "mounts": tuple(Mount(*each) for each in data["mounts"]),
+        "http_triggers": tuple(HttpTrigger(*each) for each in data["http_triggers"]),
+        "timers": tuple(TimerTrigger(*each) for each in data["timers"]),
+        "asynchronous": AsyncSettings(*data["asynchronous"]),
+        "custom": custom and _custom(CustomRuntime(*custom)),
     }
-    return FunctionSpec(**{**data, **hooks, **places})
+    return FunctionSpec(**{**data, **parts})
+
+
+def _custom(custom: CustomRuntime) -> CustomRuntime:
+    check = custom.health_check
+    return custom._replace(health_check=check and HealthCheck(*check))
+
+
+def _tuples(value: Any) -> Any:
+    """What JSON made lists of."""
+    return tuple(_tuples(each) for each in value) if isinstance(value, list) else value
 
 
 # --- writing ----------------------------------------------------------------------------------
@@ -166,11 +192,7 @@ def _data(config: Config) -> dict[str, Any]:
 
 
 def _spec_data(spec: FunctionSpec) -> dict[str, Any]:
-    hooks = {
-        "initializer": spec.initializer and spec.initializer._asdict(),
-        "pre_stop": spec.pre_stop and spec.pre_stop._asdict(),
-    }
-    return {**spec._asdict(), "environment": dict(spec.environment), **hooks}
+    return {**spec._asdict(), "environment": dict(spec.environment)}
 
 
 def _make_private(directory: str) -> None:

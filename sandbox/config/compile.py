@@ -11,7 +11,12 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from sandbox.config.code.handlers import Sources
-from sandbox.config.code.interpreters import Interpreter, InterpreterMissingError, find_interpreter
+from sandbox.config.code.interpreters import (
+    RUNTIMES,
+    Interpreter,
+    InterpreterMissingError,
+    find_interpreter,
+)
 from sandbox.config.code.mounts import MountTable
 from sandbox.config.expressions.dotenv import Environment
 from sandbox.config.expressions.functions import Surroundings
@@ -91,6 +96,7 @@ class _Loading:
         self._environ = environ
         self._choice = choice
         self._inputs = inputs
+        self._is_fc2 = False
         self._box_node: Node | None = None
         self._project: Project | None = None
         self._resources: tuple[Resource, ...] = ()
@@ -132,7 +138,8 @@ class _Loading:
         main = self._files.tree(self._files.path)
         if main is None:
             return None
-        if is_fc2(main):
+        self._is_fc2 = is_fc2(main)
+        if self._is_fc2:
             main = converted(main, self.findings)
         parts = read_parts(main, self._files, self._choice.env, self.findings)
         self._files.report_values()
@@ -168,6 +175,8 @@ class _Loading:
                     sources,
                 )  # fmt: skip
                 spec = table.applied(spec, resource.props)
+            if self._is_fc2 and spec.http_triggers:
+                spec = spec._replace(is_wsgi=spec.runtime in RUNTIMES)
             specs.append(spec._replace(account_id=box.account_id or spec.account_id))
         if not self._choice.select:
             table.report_unused()

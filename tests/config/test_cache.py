@@ -80,6 +80,26 @@ def test_a_hit_is_equal_to_what_was_loaded(cached: Cached) -> None:
     assert cached.misses == 1
 
 
+EVERY_CALL = """
+      asyncInvokeConfig: {destinationConfig: {onFailure: {destination: f}}}
+      triggers:
+      - {triggerName: h, triggerType: http, triggerConfig: {methods: [GET, PUT]}}
+      - {triggerName: t, triggerType: timer, triggerConfig: {cronExpression: '@every 1m'}}
+"""
+
+
+def test_a_hit_has_the_types_of_what_was_loaded(cached: Cached) -> None:
+    cached.project.write("s.yaml", EXAMPLE.rstrip() + EVERY_CALL)
+
+    first, second = cached.load().specs[0], cached.load().specs[0]
+
+    assert repr(first) == repr(second)
+    assert first.http_triggers[0].methods == ("GET", "PUT")
+    assert first.timers != ()
+    assert first.asynchronous.on_failure == "f"
+    assert cached.misses == 1
+
+
 def replace(path: Path, old: str, new: str) -> None:
     path.write_text(path.read_text().replace(old, new))
 

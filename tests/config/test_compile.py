@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sandbox.config import Config, ConfigMissing, load, render
-from sandbox.core.spec import BoxSettings, Callback
+from sandbox.core.spec import AsyncSettings, BoxSettings, Callback
 from tests.config.support import EXAMPLE, EXAMPLE_CODE, Project, with_props
 
 WITHOUT_PROPS = "edition: 3.0.0\nresources:\n  hello:\n    component: fc3\n    props:\n"
@@ -55,6 +55,14 @@ def test_the_example_loads_unchanged(project: Project) -> None:
         "disk_mb": 512,
         "network": "",
         "is_frozen_when_idle": False,
+        "http_triggers": (),
+        "timers": (),
+        "asynchronous": AsyncSettings(),
+        "custom": None,
+        "concurrency": 1,
+        "reserved_concurrency": 0,
+        "is_wsgi": False,
+        "description": "hello world by serverless devs",
     }
 
 

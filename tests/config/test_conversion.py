@@ -609,7 +609,8 @@ def test_findings_point_into_the_old_text(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("text", [EVENT, HTTP], ids=["event", "http"])
 def test_loads_like_its_text(tmp_path: Path, text: str) -> None:
-    """Converted in memory, and converted to text that is then loaded: the same functions."""
+    """Converted in memory, and converted to text that is then loaded: the same functions, though
+    a WSGI application must be rewritten before it is one of 3.0."""
     project = Project(tmp_path)
     project.write("index.py", EVENT_CODE)
     project.environ["WHO"] = "me"
@@ -621,7 +622,7 @@ def test_loads_like_its_text(tmp_path: Path, text: str) -> None:
     assert len(in_memory.specs) == text.count("component: fc\n") + text.count("fc@") + text.count(
         "devsapp/fc\n"
     )
-    assert in_memory.specs == again.specs
+    assert [each._replace(is_wsgi=False) for each in in_memory.specs] == list(again.specs)
     assert "FCB330" not in [each.code for each in again.diagnostics]
 
 

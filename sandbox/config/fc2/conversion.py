@@ -192,10 +192,10 @@ class _Conversion:
             self._move(key, sources[key], PROPS, result)
         if function is not None:
             _enter_defaults(result, sources["function"].key)
-        self._warn_of_http(result.get("triggers"))
+        self._note_http(result.get("triggers"))
         return weighed(result, props.span)
 
-    def _warn_of_http(self, triggers: Entry | None) -> None:
+    def _note_http(self, triggers: Entry | None) -> None:
         """With an http trigger a Python function of 2.0 is a WSGI application."""
         for each in (
             triggers.node.value if triggers and isinstance(triggers.node.value, tuple) else ()

@@ -272,10 +272,9 @@ CATALOGUE: dict[str, Entry] = {
         "{key} must be a map, or a variable that stands for one in this file",
         "write the map here, or below `vars`",
     ),
-    "FCB334": _warning(
-        "an HTTP function of FC 2.0: its handler gets (environ, start_response) in the cloud, and "
-        "(event, context) here",
-        "FC 3.0 has no such functions: `fcbox init --template http` shows the form of 3.0",
+    "FCB334": _note(
+        "an HTTP function of FC 2.0: its handler gets (environ, start_response)",
+        "in a file of 3.0 it gets (event, context): see `fcbox init --template http`",
     ),
     # --- code and handlers
     "FCB401": _error(

@@ -121,9 +121,8 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "{advice}",
     ),
     "FCB334": (
-        "FC 2.0 的 HTTP 函数：请求处理程序在云端的参数为 (environ, start_response)，"
-        "在本地为 (event, context)",
-        "FC 3.0 没有这种函数：3.0 的写法见 `fcbox init --template http`",
+        "FC 2.0 的 HTTP 函数：请求处理程序的参数为 (environ, start_response)",
+        "在 3.0 文件中参数为 (event, context)：写法见 `fcbox init --template http`",
     ),
     "FCB333": ("{key} 必须是映射，或指向本文件中映射的变量", "请将映射写在这里，或写在 `vars` 下"),
     # --- layers and mount points

@@ -50,9 +50,9 @@ __all__ = [
 ]
 
 ACCEPTED_SILENTLY = frozenset((
-    "description", "tags", "internetAccess", "customDNS", "tracingConfig", "annotations",
+    "tags", "internetAccess", "customDNS", "tracingConfig", "annotations",
     "role", "logConfig", "vpcConfig", "customRuntimeConfig", "customDomain", "aliases",
-    "resourceGroupId", "endpoint", "asyncInvokeConfig", "supplement",
+    "resourceGroupId", "endpoint", "supplement",
 ))  # fmt: skip
 """What makes no difference to a function that runs locally."""
 

@@ -14,6 +14,7 @@ from sandbox.config.code.trees import CodeDirectory
 from sandbox.config.inputs import Inputs
 from sandbox.config.messages.findings import Findings
 from sandbox.config.messages.texts import phrase
+from sandbox.config.props.calls import with_calls
 from sandbox.config.props.checks import report_checks
 from sandbox.config.props.models import FC2_KEYS, NAME_PATTERN, Box, BoxFunction, Hook, Props
 from sandbox.config.props.validation import validated
@@ -94,6 +95,7 @@ class _Maker:
             pre_stop=self._pre_stop(code),
             region=props.region,
         )
+        spec = with_calls(spec, props)
         self._warn_without_effect()
         report_checks(self._node, props, self._findings)
         own = box.functions.get(name) or box.functions.get(self._resource.key) or BoxFunction()
