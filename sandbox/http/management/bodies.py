@@ -1,0 +1,75 @@
+"""Bodies of management requests: JSON objects, of any client, so bounded before they are held."""
+
+import asyncio
+import json
+from typing import Any
+
+from starlette.requests import Request as HttpRequest
+
+from sandbox.http.management.packages import MAX_ZIP_BYTES
+from sandbox.http.refusals import Refused
+
+__all__ = ["read_object"]
+
+MAX_BODY_BYTES = MAX_ZIP_BYTES * 4 // 3 + (1 << 20)
+"""A package in base64, and the rest."""
+MAX_VALUES = 20_000
+MAX_LEVELS = 20
+_QUICK_BYTES = 64 << 10
+
+_large = asyncio.Semaphore(2)
+"""How many large bodies are held at a time."""
+
+
+async def read_object(http: HttpRequest) -> dict[str, Any]:
+    """The object in the body; an empty one when there is no body. Raises Refused."""
+    declared = http.headers.get("content-length", "")
+    size = int(declared) if declared.isdecimal() else MAX_BODY_BYTES
+    if size <= _QUICK_BYTES:
+        return _parsed(await _read(http))
+    _check_size(0 if not declared else size)
+    async with _large:
+        data = await _read(http)
+        return await asyncio.to_thread(_parsed, data)
+
+
+async def _read(http: HttpRequest) -> bytes:
+    chunks, size = [], 0
+    async for chunk in http.stream():
+        size += len(chunk)
+        _check_size(size)
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def _check_size(size: int) -> None:
+    if size > MAX_BODY_BYTES:
+        text = f"payload size exceeds maximum allowed size ({MAX_BODY_BYTES} bytes)"
+        raise Refused(413, "EntityTooLarge", text)
+
+
+def _parsed(data: bytes) -> dict[str, Any]:
+    if not data.strip():
+        return {}
+    try:
+        found = json.loads(data)
+    except (ValueError, RecursionError):
+        raise Refused(400, "InvalidArgument", "the body is no JSON") from None
+    if not isinstance(found, dict):
+        raise Refused(400, "InvalidArgument", "the body must be a JSON object")
+    _check_values(found)
+    return found
+
+
+def _check_values(root: object) -> None:
+    """Bounds what is walked over again and again later."""
+    waiting, seen = [(root, 0)], 0
+    while waiting:
+        value, level = waiting.pop()
+        seen += 1
+        if seen > MAX_VALUES or level > MAX_LEVELS:
+            raise Refused(400, "InvalidArgument", "the body has too many values or levels")
+        if isinstance(value, dict):
+            waiting += [(each, level + 1) for each in value.values()]
+        elif isinstance(value, list):
+            waiting += [(each, level + 1) for each in value]
