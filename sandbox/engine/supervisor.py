@@ -72,11 +72,17 @@ class Supervisor:
         self._trials: list[Trial] = []
         self._started_s = time.monotonic()
         self._done: Callable[[], None] | None = None
+        self._is_draining = False
 
     @property
     def walls(self) -> Walls | None:
         """What is in force around the instances; None until the first one has reported."""
         return self.host.walls.told
+
+    @property
+    def is_draining(self) -> bool:
+        """`drain` has been asked for: no request is taken any more."""
+        return self._is_draining
 
     @property
     def is_trying(self) -> bool:
@@ -164,6 +170,7 @@ class Supervisor:
     def drain(self, done: Callable[[], None]) -> None:
         """Ends everything in good order: requests finish, PreStop runs. May be asked for once."""
         self._done = done
+        self._is_draining = True
         for pool in self._all_pools():
             pool.drain()
         self.host.on_ended = self._check_end
