@@ -1,7 +1,10 @@
 """What runs beside the routes while a box serves: queues, clocks, watchers."""
 
+import os
 from typing import Protocol
 
+from sandbox.asynchronous.queue import QueueService, make_queue
+from sandbox.cli import talk
 from sandbox.cli.options import RunOptions
 from sandbox.http.front import Front
 
@@ -23,4 +26,5 @@ class Service(Protocol):
 
 def make_services(front: Front, options: RunOptions) -> list[Service]:
     """Those that this run needs."""
-    return []
+    front.queue = make_queue(front.supervisor, options.config, os.environ, talk.say)
+    return [QueueService(front.queue)]

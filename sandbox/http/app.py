@@ -6,14 +6,14 @@ from starlette.middleware import Middleware
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 
-from sandbox.http import box_api, invoke_api, management
+from sandbox.http import box_api, invoke_api, management, metrics_api, tasks_api
 from sandbox.http.front import Front
 from sandbox.http.gate import Gate
 from sandbox.http.refusals import Refused, refusal, route_refusal
 
 __all__ = ["make_app"]
 
-PARTS = (invoke_api, box_api, management)
+PARTS = (metrics_api, invoke_api, box_api, tasks_api, management)
 """Each has `routes(front)`; the first route that fits takes the request."""
 
 

@@ -1,10 +1,15 @@
 """What all routes share."""
 
+from typing import TYPE_CHECKING
+
 from sandbox.core.spec import FunctionSpec
 from sandbox.engine.box import Box
 from sandbox.http.invocations import Invocations
 from sandbox.http.limits import Limits
 from sandbox.http.refusals import Refused
+
+if TYPE_CHECKING:
+    from sandbox.asynchronous.queue import AsyncQueue
 
 __all__ = ["Front"]
 
@@ -17,6 +22,8 @@ class Front:
         self.supervisor = box.supervisor
         self.limits = limits or Limits()
         self.invocations = Invocations(self.supervisor, self.limits)
+        self.queue: AsyncQueue | None = None
+        """Asynchronous invocations; None where none are taken."""
 
     def new_request_id(self) -> str:
         """A fresh one."""

@@ -46,6 +46,14 @@ class Invocations:
             self._requests -= 1
             self._events_bytes -= held.bytes
 
+    async def read(self, http: HttpRequest, limit: int) -> bytes:
+        """The body of a request for which nothing runs now. Raises as `run`."""
+        held = _Held()
+        try:
+            return await self.read_body(http, held, limit)
+        finally:
+            self._events_bytes -= held.bytes
+
     async def read_body(self, http: HttpRequest, held: "_Held", limit: int) -> bytes:
         """The body, of so many bytes at most."""
         # A refusal comes at once, in the middle of the body. The server goes on reading and

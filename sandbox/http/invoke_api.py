@@ -20,6 +20,7 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from sandbox.asynchronous.destinations import MAX_ASYNC_EVENT_BYTES
 from sandbox.core.effects import Request
 from sandbox.core.outcome import Cause, Outcome
 from sandbox.core.spec import FunctionSpec
@@ -45,14 +46,28 @@ async def _invoke(front: Front, http: HttpRequest, name: str) -> Response:
     spec = front.spec_of(name)
     _check_qualifier(http.query_params.get("qualifier", "LATEST"))
     if _choice(http, "X-Fc-Invocation-Type", "Sync", "Async") == "Async":
-        text = "asynchronous invocations are not supported yet"
-        raise Refused(400, "InvalidArgument", text)
+        return await _accept(front, http, name)
     wants_log = _choice(http, "X-Fc-Log-Type", "None", "Tail") == "Tail"
     try:
         request, outcome = await front.invocations.run(http, name, lambda body: body)
     except ClientDisconnect:
         return Response()  # nobody is there to read it
     return _answer(http.url.path, spec, request, outcome, wants_log)
+
+
+async def _accept(front: Front, http: HttpRequest, name: str) -> Response:
+    """An asynchronous invocation: it is on the disk when the answer goes out."""
+    if front.queue is None:
+        raise Refused(400, "InvalidArgument", "there are no asynchronous invocations here")
+    try:
+        event = await front.invocations.read(http, MAX_ASYNC_EVENT_BYTES)
+    except ClientDisconnect:
+        return Response()
+    task_id = http.headers.get("X-Fc-Async-Task-Id", "")
+    task_id = task_id or http.headers.get("X-Fc-Stateful-Async-Invocation-Id", "")
+    request_id = await front.queue.accept(name, event, task_id)
+    headers = {"X-Fc-Request-Id": request_id, "X-Fc-Async-Task-Id": task_id or request_id}
+    return Response(status_code=202, headers=headers)
 
 
 def _check_qualifier(qualifier: str) -> None:
