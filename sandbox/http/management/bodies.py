@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import math
 from typing import Any
 
 from starlette.requests import Request as HttpRequest
@@ -62,7 +63,7 @@ def _parsed(data: bytes) -> dict[str, Any]:
 
 
 def _check_values(root: object) -> None:
-    """Bounds what is walked over again and again later."""
+    """Bounds what is walked over again and again later, and refuses what no answer could hold."""
     waiting, seen = [(root, 0)], 0
     while waiting:
         value, level = waiting.pop()
@@ -70,6 +71,15 @@ def _check_values(root: object) -> None:
         if seen > MAX_VALUES or level > MAX_LEVELS:
             raise Refused(400, "InvalidArgument", "the body has too many values or levels")
         if isinstance(value, dict):
-            waiting += [(each, level + 1) for each in value.values()]
+            waiting += [(each, level + 1) for pair in value.items() for each in pair]
         elif isinstance(value, list):
             waiting += [(each, level + 1) for each in value]
+        elif not _is_json(value):
+            raise Refused(400, "InvalidArgument", "the body has what JSON cannot say")
+
+
+def _is_json(value: object) -> bool:
+    """Python reads more: numbers that are none or infinite, and halves of characters."""
+    if isinstance(value, str) and not value.isascii():
+        return not any("\ud800" <= char <= "\udfff" for char in value)
+    return not isinstance(value, float) or math.isfinite(value)
