@@ -268,6 +268,16 @@ def ps(
 
 
 @app.command()
+def tasks(
+    is_json: Annotated[bool, typer.Option("--json", help="JSON instead of a table.")] = False,
+) -> None:
+    """List the asynchronous invocations of all running supervisors."""
+    from sandbox.cli.tasks import list_tasks
+
+    raise typer.Exit(list_tasks(os.environ, is_json))
+
+
+@app.command()
 def doctor(
     is_json: Annotated[bool, typer.Option("--json", help="JSON instead of text.")] = False,
     isolation: Annotated[

@@ -21,6 +21,7 @@ __all__ = [
     "instances",
     "invoke_remote",
     "supervisors",
+    "tasks",
 ]
 
 _HOST = "127.0.0.1"
@@ -80,10 +81,19 @@ def instances(records: Iterable[Record]) -> list[dict[str, Any]]:
 
     Leaves out supervisors that ended meanwhile. Raises TimeoutError when one does not answer.
     """
+    return _listed(records, "/fcbox/instances")
+
+
+def tasks(records: Iterable[Record]) -> list[dict[str, Any]]:
+    """The asynchronous invocations of these supervisors; otherwise as `instances`."""
+    return _listed(records, "/fcbox/tasks")
+
+
+def _listed(records: Iterable[Record], path: str) -> list[dict[str, Any]]:
     found = []
     for record in records:
         try:
-            answer = _ask(record, "GET", "/fcbox/instances", b"", {}, _MANAGEMENT_TIMEOUT_S)
+            answer = _ask(record, "GET", path, b"", {}, _MANAGEMENT_TIMEOUT_S)
         except SupervisorGone:
             continue
         found += [{**item, "config": record["config"]} for item in json.loads(answer.body)]

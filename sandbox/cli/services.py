@@ -7,6 +7,7 @@ from sandbox.asynchronous.queue import QueueService, make_queue
 from sandbox.cli import talk
 from sandbox.cli.options import RunOptions
 from sandbox.http.front import Front
+from sandbox.timers import TimerService
 
 __all__ = ["Service", "make_services"]
 
@@ -27,4 +28,11 @@ class Service(Protocol):
 def make_services(front: Front, options: RunOptions) -> list[Service]:
     """Those that this run needs."""
     front.queue = make_queue(front.supervisor, options.config, os.environ, talk.say)
-    return [QueueService(front.queue)]
+    say = _say_nothing if options.is_quiet else talk.say
+    is_on = options.has_timers or front.supervisor.host.settings.has_timers
+    timers = TimerService(front.supervisor, front.queue, say, is_on=is_on)
+    return [QueueService(front.queue), timers]
+
+
+def _say_nothing(text: str) -> None:
+    pass

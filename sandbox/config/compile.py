@@ -160,8 +160,9 @@ class _Loading:
             return Box()
         box = validated(self._box_node, Box, "fcbox", self.findings)
         self._settings = BoxSettings(
-            box.port, box.spares, box.grace, box.dump_grace, box.logger_layout, box.isolation
-        )
+            box.port, box.spares, box.grace, box.dump_grace, box.logger_layout, box.isolation,
+            has_timers=box.timers,
+        )  # fmt: skip
         return box
 
     def _make_specs(self, resources: Sequence[Resource], box: Box) -> list[FunctionSpec]:

@@ -176,6 +176,7 @@ class BoxSettings(NamedTuple):
     `spares`: blank workers forked ahead, for every interpreter in use.
     `isolation`: one of ISOLATION_LEVELS, the walls around each instance.
     `allows_degraded`: run at `strict` although this machine does not keep all that it promises.
+    `has_timers`: timer triggers fire.
     """
 
     port: int = 9700
@@ -185,3 +186,4 @@ class BoxSettings(NamedTuple):
     logger_layout: str = "doc"
     isolation: str = "process"
     allows_degraded: bool = False
+    has_timers: bool = False

@@ -372,6 +372,7 @@ class Box(Model):
     isolation: Level = Field(default="process", description="none, process or strict")
     network: Network | None = Field(default=None, description=HOST_OR_OFF)
     freeze: Flag = Field(default=False, description=TRUE_OR_FALSE)
+    timers: Flag = Field(default=False, description=TRUE_OR_FALSE)
     account_id: Annotated[str, Field(pattern=r"^[0-9]{1,20}$")] | None = Field(
         default=None,
         coerce_numbers_to_str=True,
