@@ -18,7 +18,7 @@ import signal
 import sys
 import time
 
-from worker import importer, wire
+from worker import importer, wire, wsgi
 from worker.context import make_context_factory
 from worker.environment import build_environment, build_sys_path
 from worker.failures import Failure, from_exception
@@ -237,7 +237,10 @@ class Runtime(object):
             handler = self._handler
             if handler is None:
                 handler = self._handler = self._loader.load(self._setup["function"]["handler"])
-            return encode_result(handler(message.body, self._make_context(request_id, retries)))
+            context = self._make_context(request_id, retries)
+            if self._setup.get("is_wsgi"):
+                return wsgi.answer(handler, message.body, wire.is_http(message.meta), context)
+            return encode_result(handler(message.body, context))
 
         answer, failure = self._guard(callback, request_id)
         if failure is None:

@@ -384,6 +384,7 @@ def make_setup(
         "environment": dict(spec.environment),
         "initializer": spec.initializer.handler if spec.initializer else "",
         "pre_stop": spec.pre_stop.handler if spec.pre_stop else "",
+        "is_wsgi": spec.is_wsgi,
         "code_dir": spec.code_dir,
         "layers": spec.layers,
         "mounts": spec.mounts,
