@@ -218,7 +218,7 @@ class Dispatcher:
             return
         request = self._supervisor.invoke(
             record.function, record.event, partial(self._replied, attempt),
-            request_id=record.request_id, retries=record.retries,
+            request_id=record.request_id, retries=record.retries, is_async=True,
         )  # fmt: skip
         attempt.request = request
 

@@ -185,6 +185,10 @@ def run(
     debug_port: Annotated[
         int, typer.Option("--debug-port", min=1, max=65535, help="Where the debugger attaches.")
     ] = 5678,
+    metrics_log: Annotated[
+        str | None,
+        typer.Option("--metrics-log", help="One JSON line an invocation.", metavar="PATH"),
+    ] = None,
 ) -> None:
     """Run functions: serve until Ctrl-C, or invoke with the given events and exit."""
     from sandbox.cli.run import run as run_options
@@ -211,6 +215,7 @@ def run(
         watch,
         debug,
         debug_port,
+        metrics_log,
     )
     raise typer.Exit(run_options(options))
 

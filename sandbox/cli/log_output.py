@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from sandbox.cli import talk
 from sandbox.engine.box import Box
@@ -10,7 +11,10 @@ from sandbox.engine.logs import Sink
 from sandbox.engine.loop import Loop
 from sandbox.engine.sinks import Outlet, make_sink
 
-__all__ = ["make_sinks", "tell_events", "tell_lost_log"]
+if TYPE_CHECKING:
+    from sandbox.metrics.invocation_log import InvocationLog
+
+__all__ = ["make_sinks", "open_metrics_log", "tell_events", "tell_lost_log"]
 
 
 def make_sinks(
@@ -25,6 +29,15 @@ def make_sinks(
     else:
         fd = 2
     return [make_sink(log_format, Outlet(loop, fd), talk.has_color(fd, environ))]
+
+
+def open_metrics_log(loop: Loop, path: str | None) -> "InvocationLog | None":
+    """The file of --metrics-log, if there is to be one. Raises OSError when it cannot be opened."""
+    if path is None:
+        return None
+    from sandbox.metrics.invocation_log import InvocationLog  # most runs do without
+
+    return InvocationLog(loop, path, talk.say)
 
 
 def tell_events(box: Box) -> None:

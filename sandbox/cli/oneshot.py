@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 from sandbox.cli import exits, talk
 from sandbox.cli.answers import AnswerStream
-from sandbox.cli.log_output import make_sinks, tell_events, tell_lost_log
+from sandbox.cli.log_output import make_sinks, open_metrics_log, tell_events, tell_lost_log
 from sandbox.cli.options import RunOptions
 from sandbox.cli.stopping import stop_signals
 from sandbox.cli.walls_output import watch_walls
@@ -31,6 +31,7 @@ def run_events(
     loop = PollLoop()
     try:
         sinks = make_sinks(loop, options.log_format, options.log_file, options.is_quiet, os.environ)
+        metrics_log = open_metrics_log(loop, options.metrics_log)
     except OSError as exc:
         launch.abandon()
         return talk.cannot_start(exc)
@@ -41,7 +42,12 @@ def run_events(
     if options.verbosity:
         tell_events(box)
     watch_walls(box, settings, options.is_quiet or options.log_format != "console")
-    return _OneShot(loop, box, spec.name, options).run()
+    if metrics_log:
+        metrics_log.watch(box.supervisor)
+    code = _OneShot(loop, box, spec.name, options).run()
+    if metrics_log:
+        metrics_log.close()
+    return code
 
 
 class _OneShot:

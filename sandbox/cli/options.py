@@ -9,7 +9,7 @@ __all__ = ["RunOptions"]
 class RunOptions(NamedTuple):
     """The arguments of `fcbox run`. `events` None: serve until a signal. `env` names an
     environment of env.yaml; `values` fill the placeholders of a template. `isolation` None: what
-    the configuration says.
+    the configuration says. `metrics_log` is a file for one record an invocation.
 
     Of serving: `host` is the address to listen on, `access_key` an ID:SECRET that callers sign with
     (None: nobody signs), `has_timers` whether timer triggers fire, `watches` whether changed files
@@ -37,3 +37,4 @@ class RunOptions(NamedTuple):
     watches: bool = True
     debugged: str | None = None
     debug_port: int = 5678
+    metrics_log: str | None = None

@@ -23,7 +23,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from sandbox.cli import exits, talk
-from sandbox.cli.log_output import make_sinks, tell_events, tell_lost_log
+from sandbox.cli.log_output import make_sinks, open_metrics_log, tell_events, tell_lost_log
 from sandbox.cli.options import RunOptions
 from sandbox.cli.progress import progress_lines
 from sandbox.cli.stopping import stop_signals
@@ -107,6 +107,8 @@ class _Serving:
         self._walls.on_told = self._on_told
         self._box.supervisor.start(tries_walls=True)
         await self._serve()
+        if self._metrics_log:
+            self._metrics_log.close()
         tell_lost_log(self._box)
         if self._walls.is_refused and not self._signals:
             return exits.NOT_CREATED
@@ -118,11 +120,14 @@ class _Serving:
             sinks = make_sinks(
                 self._loop, options.log_format, options.log_file, options.is_quiet, os.environ
             )
+            self._metrics_log = open_metrics_log(self._loop, options.metrics_log)
         except BaseException:
             if self._launch:
                 self._launch.abandon()
             raise
         box = Box(self._loop, self._specs, self._settings, sinks, os.environ, self._launch)
+        if self._metrics_log:
+            self._metrics_log.watch(box.supervisor)
         if options.verbosity:
             tell_events(box)
         return box

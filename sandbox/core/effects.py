@@ -42,10 +42,20 @@ class Request:
     """One invocation, from acceptance to its outcome. `reply` is called exactly once.
 
     `is_http`: event and answer are an HTTP request and response, as `wire.pack_http` makes them.
-    `retries`: how often the event has been tried before.
+    `retries`: how often the event has been tried before. `is_async`: whoever sent it does not wait.
     """
 
-    __slots__ = ("accepted_s", "event", "id", "is_http", "reply", "retries", "starts", "tail")
+    __slots__ = (
+        "accepted_s",
+        "event",
+        "id",
+        "is_async",
+        "is_http",
+        "reply",
+        "retries",
+        "starts",
+        "tail",
+    )
 
     def __init__(
         self,
@@ -55,6 +65,7 @@ class Request:
         reply: "Callable[[Request, Outcome], None]",
         is_http: bool = False,
         retries: int = 0,
+        is_async: bool = False,
     ) -> None:
         self.id = id
         self.event = event
@@ -62,6 +73,7 @@ class Request:
         self.reply = reply
         self.is_http = is_http
         self.retries = retries
+        self.is_async = is_async
         self.starts = 0
         """How many instances were started for it."""
         self.tail: bytes = b""

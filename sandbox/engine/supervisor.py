@@ -111,6 +111,7 @@ class Supervisor:
         request_id: str = "",
         is_http: bool = False,
         retries: int = 0,
+        is_async: bool = False,
     ) -> Request:
         """Takes one request. For the rest of what it may be see `Request`; a fresh id if none.
 
@@ -127,7 +128,8 @@ class Supervisor:
             )
         counted = partial(self._replied, pool, reply)
         request_id = request_id or self.host.ids.request_id()
-        request = Request(request_id, event, time.monotonic(), counted, is_http, retries)
+        now = time.monotonic()
+        request = Request(request_id, event, now, counted, is_http, retries, is_async)
         pool.invoke(request)
         return request
 

@@ -6,7 +6,6 @@ GET /healthz    200 while requests are taken, 503 while the box stops
 Neither starts anything, and neither waits for an instance.
 """
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from starlette.requests import Request as HttpRequest
@@ -53,11 +52,7 @@ def routes(front: Front) -> list[BaseRoute]:
 def _make_page(front: Front, tally: Tally) -> "Page":
     from sandbox.metrics.page import Page  # with prometheus-client, which a start does without
 
-    return Page(front.supervisor, tally, _async_lengths(front))
-
-
-def _async_lengths(front: Front) -> Callable[[], dict[str, int]] | None:
-    return None
+    return Page(front.supervisor, tally, front.queue.depth if front.queue else None)
 
 
 def _health(front: Front, pool: Pool) -> dict[str, object]:

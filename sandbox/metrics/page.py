@@ -82,7 +82,7 @@ class _BoxCollector(Collector):
         peaks = {each: self._tally.of(each).peak_kb * 1024 for each in pools}
         yield _gauge("fcbox_memory_peak_bytes", "The most that one instance has used.", peaks)
         if self._async_lengths:
-            text = "Accepted asynchronous requests that are not over."
+            text = "Accepted asynchronous requests that wait or run."
             yield _gauge("fcbox_async_requests", text, self._async_lengths())
 
 
