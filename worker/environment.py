@@ -19,7 +19,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Dict, Iterable, List, Mapping, Sequence, Tuple
 
-__all__ = ["build_environment", "build_sys_path"]
+__all__ = ["build_environment", "build_sys_path", "localized"]
 
 _FROM_HOST = ("PATH", "LANG", "TZ")
 _PATH_LISTS = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH")
@@ -56,6 +56,16 @@ def build_sys_path(setup: "Mapping[str, Any]", standard_entries: "Iterable[str]"
     cloud.extend((setup.get("environment") or {}).get("PYTHONPATH", "").split(":"))
     entries = _mapped(setup, cloud) + [entry for entry in standard_entries if entry]
     return list(dict.fromkeys(entries))
+
+
+def localized(setup: "Mapping[str, Any]", text: str) -> str:
+    """A path of the cloud's as it is for this process; any other text as it is."""
+    places: "List[Tuple[str, Sequence[str]]]" = [
+        ("/code", [setup["code_dir"]]),
+        ("/opt", setup.get("layers", ())),
+    ]
+    found = _replaced(text, places + _mounted_elsewhere(setup))
+    return next((path for path in found if os.path.exists(path)), found[0] if found else text)
 
 
 def _own(setup: "Mapping[str, Any]") -> "Dict[str, str]":

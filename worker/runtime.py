@@ -10,7 +10,6 @@ that its time is up: dump every thread's stack and end with 143. SIGTERM otherwi
 run the atexit hooks and end.
 """
 
-import _socket
 import atexit
 import json
 import os
@@ -18,7 +17,8 @@ import signal
 import sys
 import time
 
-from worker import importer, wire, wsgi
+from worker import custom, importer, wire, wsgi
+from worker.channel import Channel, ChannelClosed
 from worker.context import make_context_factory
 from worker.environment import build_environment, build_sys_path
 from worker.failures import Failure, from_exception
@@ -31,7 +31,7 @@ from worker.walls import Walls
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable, Dict, Optional, Tuple
+    from typing import Any, Callable, Dict, List, Optional, Tuple
 
     from worker.walls import Ground
 
@@ -62,70 +62,6 @@ _STAND_IN = {
 }  # type: Dict[str, Any]
 
 
-class ChannelClosed(Exception):
-    """The supervisor is gone."""
-
-
-class Channel(object):
-    """Blocking I/O around the sans-IO connection: two pipes and the bulk socket."""
-
-    __slots__ = ("_answers", "_bulk", "_connection", "_requests", "_witness")
-
-    def __init__(self, requests, answers, bulk, witness):
-        # type: (int, int, int, int) -> None
-        self._witness = witness
-        self._requests = requests
-        self._answers = answers
-        self._bulk = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM, 0, bulk)
-        self._connection = wire.Connection(wire.WORKER)
-
-    def witness_begin(self):
-        # type: () -> None
-        """A callback begins: what it was called for can not be given to another instance."""
-        try:
-            os.write(self._witness, b"1")
-        except BlockingIOError:
-            pass  # full: the supervisor knows of more callbacks than it has asked for
-        except BrokenPipeError:
-            raise ChannelClosed from None
-
-    def send(self, kind, meta=b"", body=b""):
-        # type: (int, bytes, bytes) -> None
-        frame, bulk = self._connection.send(kind, meta, body)
-        try:
-            while frame:
-                frame = frame[os.write(self._answers, frame) :]
-            if bulk:
-                self._bulk.sendall(bulk)
-        except BrokenPipeError:
-            raise ChannelClosed from None
-
-    def receive(self):
-        # type: () -> wire.Message
-        connection = self._connection
-        while True:
-            message = connection.next_message()
-            if message is not None:
-                return message
-            if connection.bulk_wanted:
-                return connection.receive_bulk(self._receive_bulk(connection.bulk_wanted))
-            data = os.read(self._requests, wire.BULK_BYTES)
-            if not data:
-                raise ChannelClosed
-            connection.receive_data(data)
-
-    def _receive_bulk(self, size):
-        # type: (int) -> bytes
-        # One allocation and one copy: the event must be bytes, and may be 32 MB of them.
-        body = self._bulk.recv(size, _socket.MSG_WAITALL)
-        while len(body) < size:
-            more = self._bulk.recv(size - len(body), _socket.MSG_WAITALL)
-            if not more:
-                raise ChannelClosed
-            body += more
-        return body
-
-
 class Runtime(object):
     """What the instance is once SETUP has come. `setup` is its JSON."""
 
@@ -139,6 +75,7 @@ class Runtime(object):
         self._handler = None  # type: Optional[Callable[..., object]]
         self._busy = False
         self._pid = os.getpid()
+        self._held = []  # type: List[str]
 
     def _enter(self, request_id):
         # type: (str) -> Optional[Failure]
@@ -146,7 +83,9 @@ class Runtime(object):
         step = "mount"
         setup = self._setup
         try:
-            self._channel.send(wire.WALLS, b"", wire.pack_walls(self._raise_walls()))
+            report = self._raise_walls()
+            self._held = report["held"]
+            self._channel.send(wire.WALLS, b"", wire.pack_walls(report))
             step = "set the environment"
             self._set_surroundings()
             # It was there when the configuration was read; that may be long ago.
@@ -186,6 +125,8 @@ class Runtime(object):
         # What is the same already is left alone: each write copies a page that was shared.
         os.environ.update({k: v for k, v in environment.items() if os.environ.get(k) != v})
         time.tzset()
+        if setup.get("custom"):
+            return  # none of the function's code comes into this process
         sys.path[:] = build_sys_path(setup, sys.path)
         sys.argv[:] = [""]
         sys.dont_write_bytecode = True  # /code is read-only in the cloud
@@ -193,6 +134,9 @@ class Runtime(object):
     def serve(self):
         # type: () -> None
         """From SETUP to the end. Raises ChannelClosed when the supervisor hangs up."""
+        if self._setup.get("custom"):
+            failure = self._enter(self._setup["request_id"])
+            custom.serve(self._channel, self._setup, self._held, self._log.error, failure)
         signal.signal(signal.SIGTERM, self._on_sigterm)
         self._initialize()
         while True:

@@ -392,5 +392,22 @@ def make_setup(
         "logger_layout": host.settings.logger_layout,
         "log_token": token.hex(),
         "walls": walls,
+        "custom": _custom_part(spec),
     }
     return json.dumps(setup).encode("ascii")
+
+
+def _custom_part(spec: FunctionSpec) -> dict[str, Any] | None:
+    custom, initializer, pre_stop = spec.custom, spec.initializer, spec.pre_stop
+    if custom is None:
+        return None
+    return {
+        "command": custom.command,
+        "port": custom.port,
+        "start_timeout_s": custom.start_timeout_s,
+        "health_check": custom.health_check._asdict() if custom.health_check else None,
+        "concurrency": spec.concurrency,
+        "initializer_command": initializer.command if initializer else (),
+        "initializer_timeout_s": initializer.timeout_s if initializer else 0.0,
+        "pre_stop_command": pre_stop.command if pre_stop else (),
+    }

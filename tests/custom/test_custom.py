@@ -1,0 +1,268 @@
+"""Custom runtimes with real servers: what reaches them, what comes back, and how they end."""
+
+import json
+import shutil
+import threading
+from pathlib import Path
+
+import pytest
+
+from sandbox import BoxSettings, Callback, InvokeResult
+from sandbox.core.outcome import Cause
+from sandbox.core.spec import HealthCheck
+from tests.boxes import PatientSandbox, error_text, open_box, wait_until
+from tests.custom.servers import flask_function, server_function
+
+LEVELS = ["none", "process", "strict"]
+
+
+def settings(level: str = "none") -> BoxSettings:
+    return BoxSettings(grace_s=2.0, dump_grace_s=0.5, isolation=level, allows_degraded=True)
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_flask(tmp_path: Path, level: str) -> None:
+    """A real application: its answers, the function in its headers, hooks in the log."""
+    log = tmp_path / "log"
+    with log.open("wb") as file:
+        spec = flask_function(tmp_path, hooks=True, memory_mb=256)
+        with open_box(
+            tmp_path, spec, settings(level), log_format="fc", log_fd=file.fileno()
+        ) as box:
+            first = box.invoke("f", b"\x00raw\xff")
+            headers = json.loads(box.invoke("f", b"headers").body)
+    text = log.read_text()
+
+    assert (first.cause, first.body) == (Cause.OK, b"\x00raw\xff")
+    assert headers["x-fc-control-path"] == "/invoke"
+    assert headers["x-fc-function-name"] == "f"
+    assert headers["x-fc-function-memory"] == "256"
+    assert len(headers["x-fc-request-id"]) > 20
+    order = [
+        text.index(part)
+        for part in (
+            "FC Initialize Start", "initialized", "FC Initialize End", "FC Invoke Start",
+            "FC PreStop Start", "stopped", "FC PreStop End",
+        )
+    ]  # fmt: skip
+    assert order == sorted(order)
+
+
+NODE = """
+const http = require("http");
+http.createServer((request, response) => {
+  const parts = [];
+  request.on("data", (part) => parts.push(part));
+  request.on("end", () => response.end(request.url + " " + Buffer.concat(parts)));
+}).listen(process.env.FC_CUSTOM_LISTEN_PORT, "0.0.0.0");
+process.on("SIGTERM", () => process.exit(0));
+"""
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_node(tmp_path: Path, level: str) -> None:
+    """Another language."""
+    assert shutil.which("node"), "Node.js is one of the programs that the tests drive"
+    spec = server_function(tmp_path, NODE, file="server.js", command=("node", "server.js"))
+    with open_box(tmp_path, spec, settings(level)) as box:
+        assert box.invoke("f", b"hi").body == b"/invoke hi"
+
+
+def together(box: PatientSandbox, events: list[bytes]) -> list[InvokeResult]:
+    """Invoked at the same time by as many threads."""
+    results: dict[int, InvokeResult] = {}
+
+    def call(at: int) -> None:
+        results[at] = box.invoke("f", events[at])
+
+    threads = [threading.Thread(target=call, args=(at,)) for at in range(len(events))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return [results[at] for at in range(len(events))]
+
+
+@pytest.mark.parametrize("level", ["none", "process"])
+def test_requests_overlap(tmp_path: Path, level: str) -> None:
+    """Three wait for each other at a barrier in one process: each could not end alone."""
+    spec = flask_function(tmp_path, concurrency=3, max_instances=1)
+    with open_box(tmp_path, spec, settings(level)) as box:
+        results = together(box, [b"together"] * 3)
+
+    assert [(r.cause, r.body) for r in results] == [(Cause.OK, b"1")] * 3
+    assert len({r.instance_id for r in results}) == 1
+
+
+def test_cold_start_when_all_are_full(tmp_path: Path) -> None:
+    """Six that wait for two more each need two instances, and no third one is made."""
+    spec = flask_function(tmp_path, concurrency=3, max_instances=5)
+    with open_box(tmp_path, spec, settings()) as box:
+        results = together(box, [b"together"] * 6)
+        created = box.names().count("fc:Instance:Creating")
+
+    assert {r.cause for r in results} == {Cause.OK}
+    assert created == 2
+
+
+def test_two_instances_have_their_own_port(tmp_path: Path) -> None:
+    """On one network the second one is told another port."""
+    spec = flask_function(tmp_path, max_instances=2, min_instances=2)
+    with open_box(tmp_path, spec, settings()) as box:
+        results = together(box, [b"port"] * 2)
+        more = [box.invoke("f", b"port") for _ in range(4)]
+
+    ports = {r.instance_id: r.body for r in results + more}
+    assert all(body.isdigit() for body in ports.values())
+    assert len(set(ports.values())) == len(ports)
+
+
+@pytest.mark.parametrize(("event", "body"), [(b"fail", b"not good"), (b"404", b"says so")])
+def test_server_reports_failure(tmp_path: Path, event: bytes, body: bytes) -> None:
+    """No 2xx, or x-fc-status 404: the caller gets what the server said."""
+    with open_box(tmp_path, flask_function(tmp_path), settings()) as box:
+        result = box.invoke("f", event)
+        again = box.invoke("f", b"fine")
+
+    assert (result.error_type, result.body) == ("UnhandledInvocationError", body)
+    assert (again.body, again.instance_id) == (b"fine", result.instance_id)
+
+
+def test_answer_over_the_limit(tmp_path: Path) -> None:
+    """It is not read to its end, and the instance lives."""
+    with open_box(tmp_path, flask_function(tmp_path), settings()) as box:
+        result = box.invoke("f", b"large")
+        assert box.invoke("f", b"fine").body == b"fine"
+
+    assert "larger than 33554432 bytes" in error_text(result)
+
+
+@pytest.mark.parametrize(
+    ("event", "cause", "status"),
+    [(b"die", Cause.SIGNAL, "SIGSEGV(-11)"), (b"exit", Cause.EXIT, "exit status 7")],
+)
+def test_server_ends_in_a_request(tmp_path: Path, event: bytes, cause: Cause, status: str) -> None:
+    """The outcome tells how the server ended; the next request has a new one."""
+    with open_box(tmp_path, flask_function(tmp_path), settings("process")) as box:
+        result = box.invoke("f", event)
+        assert box.invoke("f", b"fine").body == b"fine"
+
+    assert (result.cause, result.status) == (cause, status)
+    assert "Process exited unexpectedly" in error_text(result)
+
+
+def test_timeout_of_one_ends_all(tmp_path: Path) -> None:
+    """The one whose time is up is told so, the other that the process ended; a new one serves."""
+    spec = flask_function(tmp_path, concurrency=2, max_instances=1, timeout_s=1.0)
+    with open_box(tmp_path, spec, settings("process")) as box:
+        box.invoke("f", b"warm")
+        first = threading.Thread(target=lambda: found.append(box.invoke("f", b"hang")))
+        found: list[InvokeResult] = []
+        first.start()
+        box.until(lambda events: [e.name for e in events].count("fcbox:Invoke:Start") == 2, "it")
+        found.append(box.invoke("f", b"hang"))
+        first.join()
+        assert box.invoke("f", b"fine").body == b"fine"
+
+    assert sorted(result.cause.value for result in found) == ["exit", "timeout"]
+
+
+def test_tree_is_killed(tmp_path: Path) -> None:
+    """What the server started ends with it: `open_box` looks for what is left."""
+    with open_box(tmp_path, flask_function(tmp_path), settings()) as box:
+        assert box.invoke("f", b"orphan").body.isdigit()
+        assert len(box.processes()) == 3
+        box.invoke("f", b"die")
+        wait_until(lambda: len(box.processes()) == 0, "the sleeping child to be gone")
+
+
+def test_never_listening(tmp_path: Path) -> None:
+    """Told in words, after the time that it has."""
+    source = "import threading; threading.Event().wait()"
+    spec = server_function(tmp_path, source, start_timeout_s=0.5)
+    with open_box(tmp_path, spec, settings()) as box:
+        result = box.invoke("f", b"")
+
+    assert result.error_type == "InitializationError"
+    assert "did not listen on port" in error_text(result)
+    assert "within 0.5 seconds" in error_text(result)
+
+
+def test_server_that_ends_at_once(tmp_path: Path) -> None:
+    """No waiting for a port that nobody is going to open."""
+    with open_box(tmp_path, server_function(tmp_path, "raise SystemExit(3)"), settings()) as box:
+        result = box.invoke("f", b"")
+
+    assert "the server ended before it listened" in error_text(result)
+
+
+def test_no_bootstrap(tmp_path: Path) -> None:
+    """The default command, and nothing there."""
+    spec = server_function(tmp_path, "", command=("/code/bootstrap",))
+    with open_box(tmp_path, spec, settings("process")) as box:
+        result = box.invoke("f", b"")
+
+    assert error_text(result) == "cannot start /code/bootstrap: No such file or directory"
+
+
+def test_initializer_that_fails(tmp_path: Path) -> None:
+    """The caller gets what /initialize said."""
+    spec = flask_function(tmp_path, hooks=True, environment={"INIT": "fail"})
+    with open_box(tmp_path, spec, settings()) as box:
+        result = box.invoke("f", b"")
+
+    assert (result.error_type, result.body) == ("InitializationError", b"no way")
+
+
+def test_commands_as_hooks(tmp_path: Path) -> None:
+    """A hook may be a command beside the server."""
+    hook = Callback("", 5.0, ("sh", "-c", "echo hooked; exit $CODE"))
+    good = flask_function(tmp_path, initializer=hook, environment={"CODE": "0"})
+    bad = flask_function(tmp_path, name="g", initializer=hook, environment={"CODE": "4"})
+    with open_box(tmp_path, [good, bad], settings()) as box:
+        fine = box.invoke("f", b"")
+        failed = box.invoke("g", b"")
+
+    assert "hooked" in fine.log
+    assert error_text(failed) == "sh ended with 4"
+
+
+def test_health_check_that_fails(tmp_path: Path) -> None:
+    """At the start it is a failure to start."""
+    spec = flask_function(
+        tmp_path, environment={"HEALTH": "bad"}, health_check=HealthCheck("/health")
+    )
+    with open_box(tmp_path, spec, settings()) as box:
+        result = box.invoke("f", b"")
+
+    assert error_text(result) == "the health check GET /health gave 503"
+
+
+def test_health_check_that_holds(tmp_path: Path) -> None:
+    """A server that is well is left alone."""
+    check = HealthCheck("/health", period_s=0.02)
+    with open_box(tmp_path, flask_function(tmp_path, health_check=check), settings()) as box:
+        assert box.invoke("f", b"fine").body == b"fine"
+        assert "fcbox:Instance:Died" not in box.names()
+
+
+def test_sandbox_is_empty(tmp_path: Path) -> None:
+    """The worker gives the server nothing but its environment and its output."""
+    source = """
+        import http.server, os
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self):
+                self.rfile.read(int(self.headers["content-length"]))
+                names = os.listdir("/proc/self/fd")
+                body = " ".join(os.readlink(f"/proc/self/fd/{n}") for n in names
+                                if os.path.exists(f"/proc/self/fd/{n}")).encode()
+                self.send_response(200); self.send_header("content-length", str(len(body)))
+                self.end_headers(); self.wfile.write(body)
+        port = int(os.environ["FC_SERVER_PORT"])
+        http.server.HTTPServer(("0.0.0.0", port), Handler).serve_forever()
+    """
+    with open_box(tmp_path, server_function(tmp_path, source), settings()) as box:
+        opened = box.invoke("f", b"").body.decode().split()
+
+    assert sum(name.startswith("pipe:") for name in opened) == 2
+    assert sum(name.startswith("socket:") for name in opened) == 2
