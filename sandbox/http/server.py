@@ -48,9 +48,11 @@ async def serve(listener: socket.socket, app: "ASGIApp", stopping: asyncio.Event
     """
     import uvicorn  # here: see above
 
+    from sandbox.http.protocol import Protocol
+
     config = uvicorn.Config(
         app,
-        http="httptools",
+        http=Protocol,
         ws="none",
         lifespan="off",
         log_config=None,
