@@ -3,6 +3,7 @@ imported when they run: `fcbox ps` needs no configuration, `fcbox validate` no e
 """
 
 import os
+import signal
 import sys
 from enum import StrEnum
 from typing import Annotated
@@ -399,6 +400,55 @@ def config_convert(
     raise typer.Exit(convert(config, output, overwrite=force, values=_values(values)))
 
 
+@config_app.command("save")
+def config_save(
+    config: Annotated[
+        str | None, typer.Argument(help="The s.yaml. Default: in this directory.")
+    ] = None,
+    functions: Annotated[
+        list[str] | None, typer.Argument(help="Functions. Default: all that were changed.")
+    ] = None,
+    is_dry: Annotated[bool, typer.Option("--dry-run", help="Show the diff only.")] = False,
+    code_dir: Annotated[
+        str | None,
+        typer.Option("--code-dir", help="Where uploaded code goes.", metavar="DIR"),
+    ] = None,
+) -> None:
+    """Write what was changed over the management API into the s.yaml."""
+    from sandbox.cli.save import save
+
+    code = save(config, tuple(functions or ()), os.environ, is_dry=is_dry, code_dir=code_dir)
+    raise typer.Exit(code)
+
+
+@app.command("generate-event")
+def generate_event(
+    kind: Annotated[
+        str | None, typer.Argument(help="Such as oss or timer. Default: a list of all.")
+    ] = None,
+    parameters: Annotated[
+        list[str] | None,
+        typer.Option("--param", help="Something of the event.", metavar="NAME=VALUE"),
+    ] = None,
+    lists_parameters: Annotated[
+        bool, typer.Option("--help-params", help="Show what --param can name.")
+    ] = False,
+    time: Annotated[
+        str | None, typer.Option("--time", help="When it happens. Default: now.", metavar="TIME")
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option("--seed", help="For the same ids each time.", metavar="N")
+    ] = None,
+) -> None:
+    """Print an event as a trigger of the cloud sends it."""
+    from sandbox.cli.generate_event import generate_event as generate
+
+    code = generate(
+        kind, parameters or (), lists_parameters=lists_parameters, time=time, seed=seed
+    )
+    raise typer.Exit(code)
+
+
 @app.command()
 def schema(
     output: Annotated[
@@ -415,10 +465,30 @@ def schema(
 def run_app() -> int:
     """Reads sys.argv; gives the exit code."""
     try:
-        code = app(standalone_mode=True)
-    except SystemExit as exit:
-        code = exit.code
+        try:
+            code = app(standalone_mode=True)
+        except SystemExit as exit:
+            code = exit.code
+        sys.stdout.flush()
+    except OSError as exc:
+        if not _has_stdout_failed():
+            raise
+        talk.error(f"cannot write the output: {exc.strerror}")
+        return exits.SIGNALLED + signal.SIGPIPE
     return code if isinstance(code, int) else exits.INTERNAL if code else 0
+
+
+def _has_stdout_failed() -> bool:
+    """What could not be written, of a help text, is still in the buffer, and fails again. It is
+    given up then: the interpreter would complain of it once more at its end."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, 1)
+        os.close(null)
+        return True
+    return False
 
 
 def _values(given: list[str] | None) -> dict[str, str]:

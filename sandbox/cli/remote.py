@@ -20,6 +20,7 @@ __all__ = [
     "find_supervisor",
     "instances",
     "invoke_remote",
+    "management",
     "supervisors",
     "tasks",
 ]
@@ -98,6 +99,18 @@ def _listed(records: Iterable[Record], path: str) -> list[dict[str, Any]]:
             continue
         found += [{**item, "config": record["config"]} for item in json.loads(answer.body)]
     return found
+
+
+def management(record: Record, path: str, is_json: bool = True) -> Any:
+    """What a GET of one of fcbox's own routes gives: JSON, or bytes.
+
+    Raises SupervisorGone, also for an answer that is an error, and TimeoutError.
+    """
+    answer = _ask(record, "GET", path, b"", {}, _MANAGEMENT_TIMEOUT_S)
+    if answer.status != 200:
+        text = f"the supervisor (pid {record['pid']}) answers {path} with {answer.status}"
+        raise SupervisorGone(text, may_have_run=False)
+    return json.loads(answer.body) if is_json else answer.body
 
 
 def _ask(

@@ -1,0 +1,155 @@
+"""Changed props -> the new text of an s.yaml, everything else left as it is written."""
+
+import io
+from collections.abc import Iterable, Mapping
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+__all__ = ["Edit", "Trouble", "apply_edits"]
+
+_WIDTH = 1 << 16
+"""No line is broken that was not."""
+
+
+class Trouble(Exception):
+    """The file is not one that can be edited."""
+
+
+class Edit(NamedTuple):
+    """What was changed of a function. `props`: key -> value, None for a key that goes away.
+    `package`: where its code can be had, empty if the code was not changed; `code`: the path that
+    it will have, empty if it is not to be written."""
+
+    function: str
+    resource: str
+    is_new: bool
+    props: Mapping[str, Any]
+    package: str = ""
+    code: str = ""
+
+
+def apply_edits(text: str, edits: Iterable[Edit]) -> tuple[str, list[str]]:
+    """The new text, and what could not be written. Raises Trouble."""
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+
+    yaml = YAML()
+    yaml.preserve_quotes = True
+    yaml.width = _WIDTH
+    _indent_as(yaml, text)
+    try:
+        tree = yaml.load(text)
+    except YAMLError as exc:
+        raise Trouble(f"it cannot be read: {exc}") from None
+    resources = tree.get("resources") if isinstance(tree, dict) else None
+    if not isinstance(resources, dict):
+        raise Trouble("it has no resources of 3.0 to write to")
+    writing = _Writing(resources)
+    for edit in edits:
+        writing.enter(edit)
+    if not writing.is_changed:
+        return text, writing.untold
+    stream = io.StringIO()
+    yaml.dump(tree, stream)
+    return _ended_as(text, stream.getvalue()), writing.untold
+
+
+class _Writing:
+    """Enters edits into the tree, and remembers what it could not enter."""
+
+    def __init__(self, resources: dict[str, Any]) -> None:
+        self._resources = resources
+        self.untold: list[str] = []
+        self.is_changed = False
+
+    def enter(self, edit: Edit) -> None:
+        if edit.is_new and edit.resource not in self._resources:
+            self._append(edit)
+            return
+        resource = self._resources.get(edit.resource)
+        props = resource.get("props") if isinstance(resource, dict) else None
+        if not isinstance(props, dict):
+            self.untold.append(f"{edit.function}: its props are not in this file")
+            return
+        self._merge(edit.function, props, edit.props)
+        if edit.code:
+            self._merge(edit.function, props, {"code": edit.code})
+        elif edit.package and not edit.is_new:
+            self.untold.append(f"{edit.function}: its code; --code-dir DIR writes it")
+
+    def _append(self, edit: Edit) -> None:
+        if not edit.code:
+            text = f"{edit.function}: it is new, and --code-dir DIR must say where its code goes"
+            self.untold.append(text)
+            return
+        props = {key: value for key, value in edit.props.items() if value not in (None, {}, [])}
+        self._resources[edit.resource] = {
+            "component": "fc3",
+            "props": {"functionName": edit.function, "code": edit.code, **props},
+        }
+        self.is_changed = True
+
+    def _merge(self, where: str, old: dict[str, Any], new: Mapping[str, Any]) -> None:
+        """Maps key by key, so that comments inside of them stay; all else as a whole."""
+        for key, value in new.items():
+            there, path = old.get(key), f"{where}.{key}"
+            if there == value:
+                continue
+            if _has_variable(there) and not (isinstance(there, dict) and isinstance(value, dict)):
+                self.untold.append(f"{path}: ${{...}} stands there")
+            elif value is None or (value in ({}, []) and key in old):
+                if old.pop(key, None) is not None:
+                    self.is_changed = True
+            elif isinstance(there, dict) and isinstance(value, dict):
+                gone = {each: None for each in there if each not in value}
+                self._merge(path, there, {**value, **gone})
+            elif isinstance(there, list) and _are_named(there) and _are_named(value):
+                self._merge_triggers(path, there, value)
+            elif value not in (None, {}, []):
+                old[key] = value
+                self.is_changed = True
+
+    def _merge_triggers(self, where: str, old: list[Any], new: list[Any]) -> None:
+        wanted = {each["triggerName"]: each for each in new}
+        for index in reversed(range(len(old))):
+            if old[index]["triggerName"] not in wanted:
+                del old[index]
+                self.is_changed = True
+        for each in old:
+            name = each["triggerName"]
+            self._merge(f"{where}.{name}", each, wanted.pop(name))
+        for each in wanted.values():
+            old.append(each)
+            self.is_changed = True
+
+
+def _are_named(value: object) -> bool:
+    return isinstance(value, list) and all(
+        isinstance(each, dict) and isinstance(each.get("triggerName"), str) for each in value
+    )
+
+
+def _has_variable(value: object) -> bool:
+    if isinstance(value, dict):
+        return any(map(_has_variable, value.values()))
+    if isinstance(value, list):
+        return any(map(_has_variable, value))
+    return isinstance(value, str) and "${" in value
+
+
+def _indent_as(yaml: Any, text: str) -> None:
+    """Lists stand as they do in the file: below their key, or further in."""
+    lines = text.splitlines()
+    for above, line in pairwise(lines):
+        if above.rstrip().endswith(":") and line.lstrip().startswith("- "):
+            dash = len(line) - len(line.lstrip()) - (len(above) - len(above.lstrip()))
+            if dash >= 0:
+                yaml.indent(mapping=2, sequence=dash + 2, offset=dash)
+            return
+
+
+def _ended_as(old: str, new: str) -> str:
+    """With the line ends of the file, and its BOM."""
+    if "\r\n" in old:
+        new = new.replace("\r\n", "\n").replace("\n", "\r\n")
+    return "\ufeff" + new if old.startswith("\ufeff") and not new.startswith("\ufeff") else new

@@ -1,0 +1,230 @@
+"""`fcbox config save`: what was changed over the API goes into the s.yaml, on request only."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from sandbox.cli.save_edits import Edit, Trouble, apply_edits
+from sandbox.config.compile import load
+from tests.http.managing import code_of, new_function, send
+from tests.http.serving import ROOT, Served, serving
+
+FILE = """\
+# The application.
+edition: 3.0.0
+name: app # its name
+access: default
+vars:
+  timeout: 20
+fcbox:
+  python: PYTHON
+resources:
+  first:
+    component: fc3
+    props:
+      # what it is called
+      functionName: "f"
+      region: cn-hangzhou
+      runtime: python3.10
+      code: ./code
+      handler: index.handler
+      memorySize: 128 # MB
+      timeout: ${vars.timeout}
+      instanceLifecycleConfig:
+        # before the first request
+        initializer:
+          handler: index.initialize
+          timeout: 10 # seconds
+      triggers:
+        - triggerName: t # every minute
+          triggerType: timer
+          triggerConfig:
+            cronExpression: '@every 1m'
+            enable: true
+"""
+SOURCE = """\
+def initialize(context): pass
+def stop(context): pass
+def handler(event, context): return "one"
+"""
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    (tmp_path / "code").mkdir()
+    (tmp_path / "code" / "index.py").write_text(SOURCE)
+    path = tmp_path / "s.yaml"
+    path.write_text(FILE.replace("PYTHON", sys.executable))
+    return path
+
+
+@pytest.fixture
+def served(tmp_path: Path, config: Path) -> Iterator[Served]:
+    with serving(tmp_path, config) as served:
+        yield served
+
+
+def _save(served: Served, config: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", "sandbox", "config", "save", str(config), *arguments]
+    return subprocess.run(
+        command, cwd=ROOT, env=served.environ, capture_output=True, text=True, check=False
+    )
+
+
+def test_changed_values_are_written_and_all_else_stays(served: Served, config: Path) -> None:
+    before = config.read_text()
+    hooks = {
+        "initializer": {"handler": "index.initialize", "timeout": 30},
+        "preStop": {"handler": "index.stop", "timeout": 5},
+    }
+    send(served, "PUT", "/functions/f", {"memorySize": 256, "instanceLifecycleConfig": hooks})
+
+    done = _save(served, config)
+
+    assert (done.returncode, done.stdout) == (0, "")
+    assert "-      memorySize: 128 # MB" in done.stderr
+    expected = before.replace("memorySize: 128 # MB", "memorySize: 256 # MB").replace(
+        "          timeout: 10 # seconds\n",
+        "          timeout: 30 # seconds\n"
+        "        preStop:\n"
+        "          handler: index.stop\n"
+        "          timeout: 5\n",
+    )
+    assert config.read_text() == expected
+    assert _save(served, config).stderr == "nothing to write\n"
+
+
+def test_nothing_is_written_without_being_asked_for(served: Served, config: Path) -> None:
+    before = config.read_text()
+    send(served, "PUT", "/functions/f", {"memorySize": 256})
+
+    done = _save(served, config, "--dry-run")
+
+    assert done.returncode == 0
+    assert "+      memorySize: 256 # MB" in done.stderr
+    assert config.read_text() == before
+
+
+def test_a_variable_is_told_and_not_overwritten(served: Served, config: Path) -> None:
+    send(served, "PUT", "/functions/f", {"timeout": 25})
+    before = config.read_text()
+
+    done = _save(served, config)
+
+    assert "not written: f.timeout: ${...} stands there" in done.stderr
+    assert config.read_text() == before
+
+
+def test_a_trigger_is_changed_where_it_stands(served: Served, config: Path) -> None:
+    body = {"triggerConfig": json.dumps({"cronExpression": "@every 2m", "enable": True})}
+    send(served, "PUT", "/functions/f/triggers/t", body)
+
+    _save(served, config)
+
+    assert "- triggerName: t # every minute" in config.read_text()
+    assert "cronExpression: '@every 2m'" in config.read_text() or (
+        'cronExpression: "@every 2m"' in config.read_text()
+    )
+
+
+def test_what_is_written_loads_as_what_runs(served: Served, config: Path) -> None:
+    from tests.boxes import environ_of
+
+    source = 'def handler(event, context): return "two"'
+    send(served, "POST", "/functions", new_function("g", source, timeout=9))
+    send(served, "PUT", "/functions/g/async-invoke-config", {"maxAsyncRetryAttempts": 1})
+    send(served, "PUT", "/functions/f", {"code": code_of(SOURCE), "memorySize": 192})
+
+    refused = _save(served, config)
+    done = _save(served, config, "--code-dir", "uploaded")
+
+    assert "g: it is new, and --code-dir" in refused.stderr
+    assert "f: its code; --code-dir" in refused.stderr
+    assert done.returncode == 0, done.stderr
+    loaded = load(str(config), cwd="/", environ=environ_of(config.parent))
+    assert loaded.ok, loaded.diagnostics
+    specs = {spec.name: spec for spec in loaded.specs}
+    assert specs["g"].timeout_s == 9
+    assert specs["g"].asynchronous.max_retries == 1
+    assert specs["f"].memory_mb == 192
+    assert specs["f"].code_dir == str(config.parent / "uploaded" / "f")
+    assert (config.parent / "uploaded" / "g" / "index.py").read_text() == source
+    assert sorted(path.name for path in (config.parent / "uploaded").iterdir()) == ["f", "g"]
+
+
+def test_code_is_never_written_over_what_is_there(served: Served, config: Path) -> None:
+    send(served, "PUT", "/functions/f", {"code": code_of(SOURCE)})
+    before = config.read_text()
+    (config.parent / "uploaded" / "f").mkdir(parents=True)
+
+    done = _save(served, config, "--code-dir", "uploaded")
+
+    assert done.returncode != 0
+    assert "it is there already" in done.stderr
+    assert config.read_text() == before
+
+
+def test_a_deleted_function_stays_in_the_file(served: Served, config: Path) -> None:
+    send(served, "DELETE", "/functions/f")
+    before = config.read_text()
+
+    done = _save(served, config)
+
+    assert "f was deleted over the API; it stays in the file" in done.stderr
+    assert config.read_text() == before
+
+
+def test_only_the_functions_that_are_named(served: Served, config: Path) -> None:
+    send(served, "PUT", "/functions/f", {"memorySize": 256})
+
+    assert _save(served, config, "nope").returncode == 2
+    assert "256" in _save(served, config, "f").stderr
+
+
+def test_without_a_supervisor_there_is_nothing_to_ask(tmp_path: Path, config: Path) -> None:
+    from tests.boxes import environ_of
+
+    command = [sys.executable, "-m", "sandbox", "config", "save", str(config)]
+    done = subprocess.run(
+        command, cwd=ROOT, env=environ_of(tmp_path), capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 69
+    assert "no supervisor serves" in done.stderr
+
+
+# --- the edits ------------------------------------------------------------------------------------
+
+
+def _edit(**props: object) -> Edit:
+    return Edit("f", "first", False, props)
+
+
+def test_line_ends_and_the_bom_stay() -> None:
+    text = "\ufeff" + FILE.replace("\n", "\r\n")
+
+    after, _ = apply_edits(text, [_edit(memorySize=256)])
+
+    assert after == text.replace("memorySize: 128", "memorySize: 256")
+
+
+def test_no_edit_is_no_change_of_a_single_byte() -> None:
+    odd = FILE.replace("  name", "   name") + "\n\n# the end\n\n"
+
+    assert apply_edits(odd, [_edit(memorySize=128)]) == (odd, [])
+
+
+def test_a_key_goes_away() -> None:
+    after, _ = apply_edits(FILE, [_edit(triggers=[], memorySize=None)])
+
+    assert "triggers" not in after
+    assert "memorySize" not in after
+
+
+def test_a_file_of_2_0_is_not_edited() -> None:
+    with pytest.raises(Trouble):
+        apply_edits("edition: 1.0.0\nservices: {}\n", [_edit(memorySize=256)])
