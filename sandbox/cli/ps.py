@@ -28,7 +28,7 @@ def ps(environ: Mapping[str, str], is_json: bool) -> int:
     for item in found:
         item["memory_mb"] = _memory_mb(item)
     if is_json:
-        print(json.dumps(found, indent=2))
+        talk.show(json.dumps(found, indent=2) + "\n")
     else:
         _print_table(found)
     return 0
@@ -65,7 +65,10 @@ def _print_table(found: list[dict[str, Any]]) -> None:
             f"{item['memory_mb']:.1f} MB",
         )
     width = None if sys.stdout.isatty() else _WIDE
-    Console(width=width, highlight=False).print(table)
+    console = Console(width=width, highlight=False)
+    with console.capture() as printed:
+        console.print(table)
+    talk.show(printed.get())
 
 
 def _age(age_s: float) -> str:
