@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-__all__ = ["PEERS", "Peers", "find_bubblewrap", "install"]
+__all__ = ["PEERS", "Peers", "find_bubblewrap", "find_program", "install"]
 
 PEERS = ("pebble", "python-lambda-local", "functions-framework", "gunicorn")
 _NEEDS = {"python-lambda-local": ["setuptools<81"]}
@@ -75,15 +75,20 @@ def install(environ: Mapping[str, str], say: Callable[[str], None]) -> Peers:
 
 
 def find_bubblewrap(environ: Mapping[str, str]) -> str | None:
-    """The path of bwrap, which is no Python package: where it is missing, root gets Debian's."""
-    found = shutil.which("bwrap", path=environ.get("PATH"))
+    """The path of bwrap, which is no Python package."""
+    return find_program("bwrap", "bubblewrap", environ)
+
+
+def find_program(command: str, package: str, environ: Mapping[str, str]) -> str | None:
+    """The path of a command; where it is missing, root gets Debian's package."""
+    found = shutil.which(command, path=environ.get("PATH"))
     if found or os.getuid() != 0 or not shutil.which("apt-get"):
         return found
-    argv = ["apt-get", "install", "--yes", "--no-install-recommends", "bubblewrap"]
+    argv = ["apt-get", "install", "--yes", "--no-install-recommends", package]
     if _run(argv):
         _run(["apt-get", "update"])
         _run(argv)
-    return shutil.which("bwrap", path=environ.get("PATH"))
+    return shutil.which(command, path=environ.get("PATH"))
 
 
 def _install(python: Path, names: list[str]) -> None:

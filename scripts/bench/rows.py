@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import walls
+from bench import front, walls
 from bench.plan import Entry, Plan, Subject, ratio
 from bench.report import Check, Line, Row
 
@@ -39,7 +39,7 @@ def rows(plan: Plan) -> list[Entry]:
     """All of them, in the order of the contract."""
     makers: list[Callable[[Plan], Entry]] = [
         _warm, _throughput, _cold, _spare, _command, _config, _payload, _crash, _timeout, _logs,
-        _memory, walls.entry,
+        _memory, walls.entry, front.entry,
     ]  # fmt: skip
     return [maker(plan) for maker in makers]
 

@@ -29,13 +29,21 @@ CHECKS = {
               "walls.warm.strict"}
              | {f"walls.tree.{level}" for level in ("none", "process", "strict")}
              | {f"walls.left.{kind}" for kind in ("mounts", "cgroups", "processes", "files")},
+    "front": {"front.call", "front.functions-framework", "front.gunicorn", "front.command"},
 }  # fmt: skip
 EXACT = {"logs.kept", "logs.tagged", "logs.slow_kept"} | {
     "payload.limit.answer", "payload.limit.event", "walls.left.mounts", "walls.left.cgroups",
     "walls.left.processes", "walls.left.files",
 }  # fmt: skip
 """What no noise of the machine excuses."""
-LEFT_OUT = {"command.lambda", "memory.thousand", "memory.thousand_s", "walls.bwrap"}
+LEFT_OUT = {
+    "command.lambda",
+    "memory.thousand",
+    "memory.thousand_s",
+    "walls.bwrap",
+    "front.functions-framework",
+    "front.gunicorn",
+}
 
 
 @pytest.fixture
