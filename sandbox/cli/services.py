@@ -1,13 +1,18 @@
 """What runs beside the routes while a box serves: queues, clocks, watchers."""
 
 import os
-from typing import Protocol
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Protocol
 
 from sandbox.asynchronous.queue import QueueService, make_queue
 from sandbox.cli import talk
 from sandbox.cli.options import RunOptions
+from sandbox.config.messages.diagnostics import harmless
 from sandbox.http.front import Front
 from sandbox.timers import TimerService
+
+if TYPE_CHECKING:
+    from sandbox.config.compile import Loaded
 
 __all__ = ["Service", "make_services"]
 
@@ -31,7 +36,27 @@ def make_services(front: Front, options: RunOptions) -> list[Service]:
     say = _say_nothing if options.is_quiet else talk.say
     is_on = options.has_timers or front.supervisor.host.settings.has_timers
     timers = TimerService(front.supervisor, front.queue, say, is_on=is_on)
-    return [QueueService(front.queue), timers]
+    services: list[Service] = [QueueService(front.queue), timers]
+    if options.watches and options.config:
+        services.append(_make_reload(front, options, say))
+    return services
+
+
+def _make_reload(front: Front, options: RunOptions, say: Callable[[str], None]) -> Service:
+    from sandbox.cli.run import report
+    from sandbox.config.result import Choice
+    from sandbox.engine.leftovers import state_dir
+    from sandbox.reload.service import Reload
+
+    choice = Choice(options.functions, options.python, options.env, options.values)
+
+    def load() -> "Loaded":
+        from sandbox.config.compile import load_recorded  # on its thread: importing takes long
+
+        return load_recorded(options.config, cwd=os.getcwd(), environ=os.environ, choice=choice)
+
+    quiet = [state_dir(os.environ), *filter(None, [options.log_file])]
+    return Reload(front, load, lambda text: say(harmless(text)), report, quiet)
 
 
 def _say_nothing(text: str) -> None:

@@ -59,6 +59,7 @@ class Registration:
 
     def __init__(self, state: str) -> None:
         self.box_tag = procs.new_box_tag()
+        self._details: dict[str, object] = {}
         runs = os.path.join(state, "runs")
         _make_private(runs)  # who can write there could have ours removed, or others' ended
         self._path = os.path.join(runs, f"{self.box_tag:x}")
@@ -76,6 +77,7 @@ class Registration:
         """Tells other commands of this box, such as its configuration and its port."""
         import json
 
+        self._details = dict(details)
         record = {"box_tag": self.box_tag, "pid": os.getpid(), **details}
         path = os.path.join(self._path, _RECORD)
         # By a name that no function can have guessed, and made a pipe that we would wait for.
@@ -83,6 +85,11 @@ class Registration:
         with open(new_path, "x", encoding="utf-8") as file:
             json.dump(record, file)
         os.replace(new_path, path)
+
+    def renew(self, details: Mapping[str, object]) -> None:
+        """Tells what has changed since `write`; nothing where nothing was told."""
+        if self._details:
+            self.write({**self._details, **details})
 
     def write_groups(self, places: Sequence[str]) -> None:
         """Tells whoever cleans up after us where our control groups are."""
