@@ -29,11 +29,12 @@ from sandbox.config.props import models  # noqa: E402
 from sandbox.config.props.triggers import HttpConfig, TimerConfig  # noqa: E402
 from sandbox.core.lifecycle import render_table  # noqa: E402
 from sandbox.core.walls import MECHANISMS, PROMISES, Promise  # noqa: E402
+from sandbox.http.management import api2, api3  # noqa: E402
 from tests.attacks import table as attacks  # noqa: E402
 
 FILES = (
     "docs/architecture.md", "docs/attacks.md", "docs/configuration.md", "docs/findings.md",
-    "docs/security.md",
+    "docs/management-api.md", "docs/security.md",
 )  # fmt: skip
 
 _PART = re.compile(r"(<!-- generated: ([a-z-]+) -->\n).*?(<!-- end -->\n)", re.DOTALL)
@@ -105,6 +106,17 @@ def mechanisms() -> str:
     return "\n".join(lines)
 
 
+def operations() -> str:
+    """What the SDKs can ask for: whether it works, by versions of the API."""
+    lines = ["| version | operation | request | |", "|---|---|---|---|"]
+    for version, table in (("2023-03-30", api3), ("2021-04-06, 2016-08-15", api2)):
+        for each in table.OPERATIONS:
+            here = "works" if each.handle else f"not local: {each.why.rpartition(' ')[0]}"
+            path = each.path.replace(":path", "")
+            lines.append(f"| {version} | {each.action} | `{each.method} {path}` | {here} |")
+    return "\n".join(lines)
+
+
 PARTS: dict[str, Callable[[], str]] = {
     "lifecycle-table": render_table,
     "box-keys": lambda: keys_table(models.Box, skip=frozenset(("functions",))),
@@ -118,6 +130,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "props-without-effect": lambda: names(models.WITHOUT_EFFECT),
     "findings": findings,
     "deliberate-differences": deliberate.table,
+    "management-operations": operations,
     "promises": promises,
     "mechanisms": mechanisms,
     "attacks": attacks.attacks_table,

@@ -1,24 +1,13 @@
 """The operations of 2021-04-06 and of 2016-08-15, which are the same but for a few addresses."""
 
 from sandbox.http.management import functions, services, settings, tasks, triggers
-from sandbox.http.management.calls import Call
-from sandbox.http.management.operations import Answer, Operation
+from sandbox.http.management.operations import Operation
 
 __all__ = ["OPERATIONS"]
 
 S = "/services/{service}"
 F = f"{S}/functions/{{function}}"
 TASKS = "stateful-async-invocations"
-
-
-async def _no_versions(call: Call) -> Answer:
-    call.check_exists()
-    return {"versions": [], "direction": "BACKWARD", "nextToken": ""}
-
-
-async def _no_aliases(call: Call) -> Answer:
-    call.check_exists()
-    return {"aliases": [], "nextToken": ""}
 
 
 OPERATIONS = (
@@ -41,11 +30,11 @@ OPERATIONS = (
     Operation("GetTrigger", "GET", f"{F}/triggers/{{trigger}}", triggers.get_trigger),
     Operation("UpdateTrigger", "PUT", f"{F}/triggers/{{trigger}}", triggers.update_trigger),
     Operation("DeleteTrigger", "DELETE", f"{F}/triggers/{{trigger}}", triggers.delete_trigger),
-    Operation("ListServiceVersions", "GET", f"{S}/versions", _no_versions),
+    Operation("ListServiceVersions", "GET", f"{S}/versions", functions.no_versions),
     Operation("PublishServiceVersion", "POST", f"{S}/versions", why="published versions are"),
     Operation("DeleteServiceVersion", "DELETE", f"{S}/versions/{{version}}",
               functions.no_version),
-    Operation("ListAliases", "GET", f"{S}/aliases", _no_aliases),
+    Operation("ListAliases", "GET", f"{S}/aliases", functions.no_aliases),
     Operation("CreateAlias", "POST", f"{S}/aliases", why="aliases are"),
     Operation("GetAlias", "GET", f"{S}/aliases/{{alias}}", functions.no_alias),
     Operation("UpdateAlias", "PUT", f"{S}/aliases/{{alias}}", functions.no_alias),

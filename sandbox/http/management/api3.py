@@ -1,22 +1,11 @@
 """The operations of 2023-03-30."""
 
 from sandbox.http.management import functions, settings, tasks, triggers
-from sandbox.http.management.calls import Call
-from sandbox.http.management.operations import Answer, Operation
+from sandbox.http.management.operations import Operation
 
 __all__ = ["OPERATIONS"]
 
 F = "/functions/{function}"
-
-
-async def _no_versions(call: Call) -> Answer:
-    call.check_exists()
-    return {"versions": [], "direction": "BACKWARD", "nextToken": ""}
-
-
-async def _no_aliases(call: Call) -> Answer:
-    call.check_exists()
-    return {"aliases": [], "nextToken": ""}
 
 
 OPERATIONS = (
@@ -32,11 +21,11 @@ OPERATIONS = (
     Operation("GetTrigger", "GET", f"{F}/triggers/{{trigger}}", triggers.get_trigger),
     Operation("UpdateTrigger", "PUT", f"{F}/triggers/{{trigger}}", triggers.update_trigger),
     Operation("DeleteTrigger", "DELETE", f"{F}/triggers/{{trigger}}", triggers.delete_trigger),
-    Operation("ListFunctionVersions", "GET", f"{F}/versions", _no_versions),
+    Operation("ListFunctionVersions", "GET", f"{F}/versions", functions.no_versions),
     Operation("PublishFunctionVersion", "POST", f"{F}/versions", why="published versions are"),
     Operation("DeleteFunctionVersion", "DELETE", f"{F}/versions/{{version}}",
               functions.no_version),
-    Operation("ListAliases", "GET", f"{F}/aliases", _no_aliases),
+    Operation("ListAliases", "GET", f"{F}/aliases", functions.no_aliases),
     Operation("CreateAlias", "POST", f"{F}/aliases", why="aliases are"),
     Operation("GetAlias", "GET", f"{F}/aliases/{{alias}}", functions.no_alias),
     Operation("UpdateAlias", "PUT", f"{F}/aliases/{{alias}}", functions.no_alias),

@@ -18,7 +18,9 @@ __all__ = [
     "list_functions",
     "list_instances",
     "no_alias",
+    "no_aliases",
     "no_version",
+    "no_versions",
     "update_function",
 ]
 
@@ -97,6 +99,16 @@ async def list_instances(call: Call) -> Answer:
                 }
             )
     return {"instances": found}
+
+
+async def no_versions(call: Call) -> Answer:
+    call.check_exists()
+    return {"versions": [], "direction": "BACKWARD", "nextToken": ""}
+
+
+async def no_aliases(call: Call) -> Answer:
+    call.check_exists()
+    return {"aliases": [], "nextToken": ""}
 
 
 async def no_version(call: Call) -> Answer:
