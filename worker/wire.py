@@ -91,6 +91,8 @@ MAX_ANSWER_BYTES = 32 << 20
 """What a handler may return; an event has the same limit."""
 MAX_BODY_BYTES = MAX_ANSWER_BYTES + (64 << 10)
 """An event or an answer, and room for the error JSON that quotes one."""
+MAX_HTTP_HEAD_BYTES = 256 << 10
+"""An HTTP head is 8 KB of headers, 4 KB of target, and what JSON makes of them."""
 BULK_BYTES = 64 << 10
 _BULK = 0x01
 _IS_HTTP = 0x01
@@ -162,6 +164,8 @@ def unpack_http(data):
     """The head and the body. Raises RemoteProtocolError when it is none."""
     try:
         (size,) = _HTTP_HEAD.unpack_from(data)
+        if size > MAX_HTTP_HEAD_BYTES:
+            raise ValueError(size)
         end = _HTTP_HEAD.size + size
         head = json.loads(data[_HTTP_HEAD.size : end].decode("ascii"))
     except (struct.error, ValueError, RecursionError):
