@@ -50,6 +50,14 @@ def local_function(destination: str) -> str | None:
     return f"{service}${function}" if service else function
 
 
+def _function_of(destination: str, specs: Mapping[str, FunctionSpec]) -> str | None:
+    """A function without a service is found below `default` too, as over the 2.x APIs."""
+    name = local_function(destination)
+    if name is not None and name not in specs:
+        return name.removeprefix("default$")
+    return name
+
+
 def function_arn(region: str, account_id: str, name: str) -> str:
     """How the cloud names a function."""
     return f"acs:fc:{region}:{account_id}:functions/{name}"
@@ -94,7 +102,7 @@ def delivery(
     destination = record.on_success if kind == "onSuccess" else record.on_failure
     if not destination or record.status is Status.STOPPED:
         return Delivery()
-    name, sender = local_function(destination), specs.get(record.function)
+    name, sender = _function_of(destination, specs), specs.get(record.function)
     if name is None:
         return Delivery("Failed", f"its {kind} {destination} is not local: nobody is told")
     if name not in specs:

@@ -259,9 +259,9 @@ class Dispatcher:
             follower = told.invocation
             if told.text:
                 self._notice(record, told.text)
+            if self._ended % _PRUNE_EACH == 0:
+                self.writer.submit(partial(_prune, self.now_ms()), _ignore)
         self._write(record, follower)
-        if self._ended % _PRUNE_EACH == _PRUNE_EACH - 1:
-            self.writer.submit(partial(_prune, self.now_ms()), _ignore)
 
     def _write(self, record: TaskRecord, follower: TaskRecord | None) -> None:
         then = partial(self._written, record, follower)

@@ -29,6 +29,7 @@ __all__ = ["MOST_WAITING", "AsyncQueue", "QueueService", "make_queue"]
 MOST_WAITING = 10_000
 """How many may wait together: with the largest events that is 1.3 GB of disk."""
 MOST_TASK_ID_CHARS = 128
+_MOST_LOOKS = 100
 
 
 class AsyncQueue:
@@ -111,7 +112,7 @@ class AsyncQueue:
     async def stop(self, name: str, task_id: str) -> None:
         """Stops what waits or runs; one that runs may need a moment. Raises Refused."""
         dispatcher = self._dispatcher
-        while True:
+        for _ in range(_MOST_LOOKS):
             record = await self.task(name, task_id)
             if record.status in FINISHED:
                 text = f"asynchronous task '{task_id}' has ended already: {record.status}"
@@ -122,6 +123,8 @@ class AsyncQueue:
             if dispatcher.stop_attempt(record.request_id):
                 return
             # It is just being written: when that is done, the file and the schedule agree.
+        text = f"asynchronous task '{task_id}' cannot be stopped: the queue cannot be written"
+        raise Refused(503, "ServiceUnavailable", text)
 
     def depth(self) -> dict[str, int]:
         """How many wait or run, by function."""

@@ -208,6 +208,8 @@ def test_what_cannot_be_delivered_is_told() -> None:
     assert "no function of this run" in deliver("h")[1]
     assert "bytes" in deliver("g", b"x" * (128 << 10))[1]
     assert deliver("g", b"x")[0] == "Succeeded"
+    assert deliver("acs:fc:::services/default/functions/g", b"x")[0] == "Succeeded"
+    assert deliver("acs:fc:::services/s/functions/g", b"x")[0] == "Failed"
 
 
 def test_a_deleted_function_is_reported_to_its_destination() -> None:
