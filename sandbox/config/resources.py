@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from sandbox.config.code.interpreters import RUNTIMES
+from sandbox.config.code.interpreters import RUN_HERE
 from sandbox.config.messages.findings import Findings, near, shown
 from sandbox.config.messages.texts import Phrase, phrase
 from sandbox.config.project import Project
@@ -133,7 +133,7 @@ def chosen_resources(project: Project, select: Sequence[str], findings: Findings
     if not resources and node is not None and isinstance(node.value, dict) and not any(
         each.severity == "error" for each in findings.items[before:]
     ):  # fmt: skip
-        advice = phrase("runtimes that run here: {names}", names=", ".join(RUNTIMES))
+        advice = phrase("runtimes that run here: {names}", names=", ".join(RUN_HERE))
         findings.add("FCB304", node, advice=advice)
     return resources
 
@@ -237,14 +237,14 @@ def _runs_here(candidate: _Candidate, select: Sequence[str], findings: Findings)
         findings.add("FCB311", candidate.entry.key, name=candidate.key, key="runtime",
                      advice=phrase("for example runtime: python3.10"))  # fmt: skip
         return True  # so that all else that is wrong with it is found as well
-    if not isinstance(runtime.value, str) or runtime.value in RUNTIMES:
+    if not isinstance(runtime.value, str) or runtime.value in RUN_HERE:
         return True
     if "${" in runtime.value:
         advice = phrase("it is known only after a deployment, and fcbox needs it now")
         findings.add("FCB201", runtime, what=runtime.value, advice=advice)
         return True
     name = next((each for each in select if each in candidate.names()), "")
-    advice = phrase("runtimes that run here: {names}", names=", ".join(RUNTIMES))
+    advice = phrase("runtimes that run here: {names}", names=", ".join(RUN_HERE))
     findings.add("FCB502" if select else "FCB503", runtime,
                  name=name or candidate.key, runtime=runtime.value, advice=advice)  # fmt: skip
     return False

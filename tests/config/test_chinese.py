@@ -136,7 +136,7 @@ KNOWN = {
     "initializer", "git", "Python", "preStop", "cpu", "key", "value", "http", "timer", "oss",
     "every", "Markdown", "file", "function", "env", "config", "name", "role", "props", "path",
     "str", "json", "yaml", "base64", "Tab", "Shell", "set", "domain", "context", "src", "zip",
-    "component",
+    "component", "custom", "command", "bootstrap",
 }  # fmt: skip
 """Keys and names that stand in a text without quotes."""
 

@@ -62,7 +62,7 @@ ACCEPTED: dict[str, list[str]] = {
     ],
     "customRuntimeConfig": [
         "{command: [python], args: [app.py], port: '9000'}",
-        "{healthCheckConfig: {httpGetUrl: /ready, periodSeconds: often}}",
+        "{healthCheckConfig: {httpGetUrl: /ready, periodSeconds: 5}}",
     ],
     "description": ["text", "3", "[a]"],
     "role": ["auto", "'acs:ram::1:role/r'"],

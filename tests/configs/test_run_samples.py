@@ -1,6 +1,7 @@
 """Each sample runs end to end through the command line."""
 
 import json
+import os
 import shutil
 import sqlite3
 from contextlib import closing
@@ -50,6 +51,21 @@ def test_hello(tmp_path: Path) -> None:
         "FC PreStop Start",
         "FC PreStop End",
     ]
+
+
+@pytest.mark.parametrize("level", ISOLATION_LEVELS)
+def test_flask_custom(tmp_path: Path, level: str) -> None:
+    """Its own Python is on PATH, as its file says."""
+    path = f"{Path(PYTHON).parent}:{os.environ['PATH']}"
+    options = ("--isolation", level, "-e", '"world"')
+    ran = run(tmp_path, "flask-custom", *options, PATH=path)
+
+    assert (ran.code, ran.lines) == (0, ['"hello, world"'])
+    order = [
+        "FC Initialize Start", "connections are opened", "FC Initialize End", "FC Invoke Start",
+        "FC Invoke End", "FC PreStop Start", "connections are closed", "FC PreStop End",
+    ]  # fmt: skip
+    assert sorted(order, key=ran.err.index) == order
 
 
 @pytest.mark.parametrize("level", ISOLATION_LEVELS)

@@ -27,7 +27,7 @@ def load(sample: str, name: str, monkeypatch: pytest.MonkeyPatch) -> types.Modul
 
 
 def test_all_samples_are_here() -> None:
-    assert {"crashy", "hello", "http-wsgi", "mysql", "slow-init"} <= set(SAMPLES)
+    assert {"crashy", "flask-custom", "hello", "http-wsgi", "mysql", "slow-init"} <= set(SAMPLES)
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(CONFIGS)))
@@ -43,6 +43,10 @@ def test_configuration_names_functions_that_exist(sample: str) -> None:
     assert document["edition"] == "3.0.0"
     for resource in document["resources"].values():
         props = resource["props"]
+        if props["runtime"].startswith("custom"):
+            _, file = props["customRuntimeConfig"]["command"]
+            assert (CONFIGS / sample / props["code"] / file).is_file()
+            continue
         hooks = props.get("instanceLifecycleConfig", {})
         for handler in [props["handler"], *(hook["handler"] for hook in hooks.values())]:
             module, _, function = handler.rpartition(".")

@@ -18,7 +18,9 @@ from sandbox.config.inputs import INTERPRETER_VARIABLES, Inputs
 from sandbox.config.messages.texts import Phrase, in_words, phrase
 
 __all__ = [
+    "CUSTOM_RUNTIMES",
     "RUNTIMES",
+    "RUN_HERE",
     "Interpreter",
     "InterpreterMissingError",
     "find_interpreter",
@@ -30,6 +32,10 @@ RUNTIMES = {
     "python3.10": (3, 10),
     "python3.12": (3, 12),
 }
+
+CUSTOM_RUNTIMES = ("custom.debian12", "custom.debian11", "custom.debian10", "custom")
+"""A server of any language. The Python of these is only the one that starts it."""
+RUN_HERE = (*RUNTIMES, *CUSTOM_RUNTIMES)
 
 OLDEST = (3, 6)
 UNKNOWN = (0, 0)
@@ -67,6 +73,8 @@ def find_interpreter(
     search = _Search(environ, inputs or Inputs())
     if explicit:
         return search.explicit(explicit)
+    if runtime in CUSTOM_RUNTIMES:
+        return search.virtual_environment() or _own_base()
     wanted = RUNTIMES[runtime]
     found = search.virtual_environment() or search.on_path(wanted) or search.nearest(wanted)
     return _with_warning(found or _own_base(), runtime, wanted)

@@ -183,6 +183,13 @@ CATALOGUE: dict[str, Entry] = {
         "the environment variables have {size} bytes, at most {limit} are allowed",
         "names and values count, in UTF-8",
     ),
+    "FCB324": _warning(
+        "there is no command for the server, and no bootstrap in the code",
+        "write customRuntimeConfig: {{command: [...]}}, or put an executable file bootstrap there",
+    ),
+    "FCB325": _error(
+        "a hook has a handler or a command, not both", "leave out one of them, as the cloud asks"
+    ),
     # --- the files of one application
     "FCB360": _error(
         "`extend` names {found}: expected another file that ends in .yaml or .yml",
@@ -331,8 +338,8 @@ CATALOGUE: dict[str, Entry] = {
     ),
     # --- selection and interpreters
     "FCB501": _error("no function or resource is called '{name}'", "{advice}"),
-    "FCB502": _error("'{name}' has the runtime {runtime}, and only Python runs here", "{advice}"),
-    "FCB503": _note("resource '{name}' is skipped: runtime {runtime} is not Python"),
+    "FCB502": _error("'{name}' has the runtime {runtime}, which does not run here", "{advice}"),
+    "FCB503": _note("resource '{name}' is skipped: runtime {runtime} does not run here"),
     "FCB504": _warning("{problem}"),
     "FCB505": _error("{problem}", "name another interpreter with --python or fcbox.python"),
 }

@@ -114,6 +114,11 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "环境变量共 {size} 字节，最多允许 {limit} 字节", "名称和值都计算在内，按 UTF-8 编码计",
     ),
     # --- files of FC 2.0
+    "FCB324": (
+        "没有启动服务器的命令，代码中也没有 bootstrap",
+        "请写 customRuntimeConfig: {{command: [...]}}，或放入可执行文件 bootstrap",
+    ),
+    "FCB325": ("一个回调只能有 handler 或 command 之一", "请去掉其中一个，云端也这样要求"),
     "FCB330": ("FC 2.0 文件：已在内存中转换", "`fcbox config convert` 可以写出 3.0 格式"),
     "FCB331": ("3.0 格式中不包含 {key}：{reason}", ""),
     "FCB332": (
@@ -230,8 +235,8 @@ MESSAGES: dict[str, tuple[str, str]] = {
     "FCB418": ("{path} 解压后超过 {gb} GB", "请去掉代码用不到的文件"),
     # --- selection and interpreters
     "FCB501": ("没有名为 '{name}' 的函数或资源", "{advice}"),
-    "FCB502": ("'{name}' 的运行环境是 {runtime}，这里只能运行 Python", "{advice}"),
-    "FCB503": ("已跳过资源 '{name}'：运行环境 {runtime} 不是 Python", ""),
+    "FCB502": ("'{name}' 的运行环境是 {runtime}，这里不能运行", "{advice}"),
+    "FCB503": ("已跳过资源 '{name}'：运行环境 {runtime} 不能在这里运行", ""),
     "FCB504": ("{problem}", ""),
     "FCB505": ("{problem}", "请用 --python 或 fcbox.python 指定另一个解释器"),
 }  # fmt: skip

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, WithJsonSchema
 
-from sandbox.config.code.interpreters import RUNTIMES
+from sandbox.config.code.interpreters import CUSTOM_RUNTIMES, RUNTIMES
 from sandbox.config.props import cloud
 from sandbox.config.props.fields import (
     Auto,
@@ -51,7 +51,7 @@ __all__ = [
 
 ACCEPTED_SILENTLY = frozenset((
     "tags", "internetAccess", "customDNS", "tracingConfig", "annotations",
-    "role", "logConfig", "vpcConfig", "customRuntimeConfig", "customDomain", "aliases",
+    "role", "logConfig", "vpcConfig", "customDomain", "aliases",
     "resourceGroupId", "endpoint", "supplement",
 ))  # fmt: skip
 """What makes no difference to a function that runs locally."""
@@ -69,7 +69,7 @@ FC2_KEYS = frozenset(("initializer", "initializationTimeout"))
 DISK_SIZES_MB = (512, 10240)
 
 OTHER_RUNTIMES = (
-    "custom.debian12", "custom.debian11", "custom.debian10", "custom", "custom-container",
+    "custom-container",
     "nodejs20", "nodejs18", "nodejs16", "nodejs14", "nodejs12", "nodejs10", "nodejs8",
     "java11", "java8", "go1", "php7.2", "dotnetcore3.1", "dotnetcore2.1", "python2.7",
 )  # fmt: skip
@@ -123,7 +123,9 @@ class Hook(Model):
     timeout: Number | None = Field(
         default=None, ge=1, le=300, description="a number of seconds from 1 to 300"
     )
-    command: Any = told("a list of texts, for custom runtimes")
+    command: list[str] | None = Field(
+        default=None, description="a list of texts, for custom runtimes"
+    )
 
 
 class PreStop(Hook):
@@ -202,11 +204,34 @@ class Scaling(Model):
     enable_on_demand_scaling: Any = told("true or false")
 
 
+class HealthCheck(Model):
+    """customRuntimeConfig.healthCheckConfig."""
+
+    http_get_url: str | None = Field(default=None, description="a path such as /ready")
+    initial_delay_seconds: Number = Field(
+        default=0.0, ge=0, le=120, description="a number of seconds from 0 to 120"
+    )
+    period_seconds: Number = Field(
+        default=3.0, ge=1, le=120, description="a number of seconds from 1 to 120"
+    )
+    timeout_seconds: Number = Field(
+        default=1.0, ge=1, le=3, description="a number of seconds from 1 to 3"
+    )
+    failure_threshold: Whole = Field(
+        default=3, ge=1, le=120, description="a whole number from 1 to 120"
+    )
+    success_threshold: Whole = Field(
+        default=1, ge=1, le=120, description="a whole number from 1 to 120"
+    )
+
+
 class CustomRuntime(Model):
     command: list[str] | None = Field(default=None, description=TEXTS)
     args: list[str] | None = Field(default=None, description=TEXTS)
     port: Whole | None = Field(default=None, ge=1, le=65535, description=PORT)
-    health_check_config: Annotated[Any, cloud.HEALTH_CHECK] = told("how the server is checked")
+    health_check_config: HealthCheck | None = Field(
+        default=None, description="a map with httpGetUrl"
+    )
 
 
 class Props(Model):
@@ -224,7 +249,7 @@ class Props(Model):
     runtime: str | None = Field(
         default=None,
         description="a text such as python3.10",
-        json_schema_extra={"examples": [*RUNTIMES, *OTHER_RUNTIMES]},
+        json_schema_extra={"examples": [*RUNTIMES, *CUSTOM_RUNTIMES, *OTHER_RUNTIMES]},
     )
     handler: str | None = Field(default=None, description=FILE_FUNCTION)
     code: Annotated[str | dict[str, Any] | None, cloud.CODE_LOCATION] = Field(

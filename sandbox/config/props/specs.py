@@ -9,13 +9,14 @@ from typing import NamedTuple
 
 from sandbox.config.code.archives import Archive
 from sandbox.config.code.handlers import Sources, find_handler
-from sandbox.config.code.interpreters import RUNTIMES
+from sandbox.config.code.interpreters import CUSTOM_RUNTIMES, RUNTIMES
 from sandbox.config.code.trees import CodeDirectory
 from sandbox.config.inputs import Inputs
 from sandbox.config.messages.findings import Findings
 from sandbox.config.messages.texts import phrase
 from sandbox.config.props.calls import with_calls
 from sandbox.config.props.checks import report_checks
+from sandbox.config.props.custom import custom_runtime, hook_of_server
 from sandbox.config.props.models import FC2_KEYS, NAME_PATTERN, Box, BoxFunction, Hook, Props
 from sandbox.config.props.validation import validated
 from sandbox.config.text import scalars
@@ -76,12 +77,16 @@ class _Maker:
         self._findings = findings
         self._sources = sources
 
+    @property
+    def _is_custom(self) -> bool:
+        return self._props.runtime in CUSTOM_RUNTIMES
+
     def spec(self, box: Box) -> FunctionSpec:
         props, name = self._props, self._name()
         code = self._code()
         spec = FunctionSpec(
             name=name,
-            handler=self._handler(code),
+            handler=(self._props.handler or "") if self._is_custom else self._handler(code),
             code_dir=code.path if isinstance(code, CodeDirectory) else "",
             code_archive=code.path if isinstance(code, Archive) else "",
             runtime=props.runtime or "",
@@ -96,6 +101,9 @@ class _Maker:
             region=props.region,
         )
         spec = with_calls(spec, props)
+        if self._is_custom:
+            custom = custom_runtime(props, self._node, code, self._findings)
+            spec = spec._replace(custom=custom, concurrency=props.instance_concurrency)
         self._warn_without_effect()
         report_checks(self._node, props, self._findings)
         own = box.functions.get(name) or box.functions.get(self._resource.key) or BoxFunction()
@@ -188,7 +196,8 @@ class _Maker:
         handler = self._props.initializer
         if handler is None:
             return None
-        self._check_handler(child(self._node, "initializer"), code)
+        if not self._is_custom:
+            self._check_handler(child(self._node, "initializer"), code)
         return Callback(handler, self._props.initialization_timeout or DEFAULT_HOOK_TIMEOUT_S)
 
     def _warn_old_key(self, key: str) -> None:
@@ -209,6 +218,8 @@ class _Maker:
     def _hook(self, key: str, hook: Hook | None, code: Code | None) -> Callback | None:
         node = child(child(self._node, "instanceLifecycleConfig"), key)
         command = child(node, "command")
+        if self._is_custom:
+            return hook_of_server(hook, node, self._findings)
         if command is not None:
             self._findings.add("FCB319", command)
         if hook is None or not hook.handler:
@@ -268,7 +279,7 @@ class _Maker:
 
     def _warn_without_effect(self) -> None:
         concurrency = child(self._node, "instanceConcurrency")
-        if concurrency is not None and self._props.instance_concurrency > 1:
+        if concurrency is not None and self._props.instance_concurrency > 1 and not self._is_custom:
             self._findings.add(
                 "FCB314", concurrency.span, key=phrase("instanceConcurrency above 1")
             )
