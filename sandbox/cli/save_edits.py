@@ -63,6 +63,12 @@ class _Writing:
         self.is_changed = False
 
     def enter(self, edit: Edit) -> None:
+        if edit.package and not edit.code:
+            # Without its code the rest is not written either: a running box that sees the file
+            # change would go back to the code that the file names.
+            text = f"{edit.function}: its code came over the API; --code-dir DIR says where it goes"
+            self.untold.append(text)
+            return
         if edit.is_new and edit.resource not in self._resources:
             self._append(edit)
             return
@@ -71,17 +77,10 @@ class _Writing:
         if not isinstance(props, dict):
             self.untold.append(f"{edit.function}: its props are not in this file")
             return
-        self._merge(edit.function, props, edit.props)
-        if edit.code:
-            self._merge(edit.function, props, {"code": edit.code})
-        elif edit.package and not edit.is_new:
-            self.untold.append(f"{edit.function}: its code; --code-dir DIR writes it")
+        code = {"code": edit.code} if edit.code else {}
+        self._merge(edit.function, props, {**edit.props, **code})
 
     def _append(self, edit: Edit) -> None:
-        if not edit.code:
-            text = f"{edit.function}: it is new, and --code-dir DIR must say where its code goes"
-            self.untold.append(text)
-            return
         props = {key: value for key, value in edit.props.items() if value not in (None, {}, [])}
         self._resources[edit.resource] = {
             "component": "fc3",

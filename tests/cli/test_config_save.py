@@ -142,8 +142,9 @@ def test_what_is_written_loads_as_what_runs(served: Served, config: Path) -> Non
     refused = _save(served, config)
     done = _save(served, config, "--code-dir", "uploaded")
 
-    assert "g: it is new, and --code-dir" in refused.stderr
-    assert "f: its code; --code-dir" in refused.stderr
+    for name in ("f", "g"):
+        assert f"not written: {name}: its code came over the API; --code-dir" in refused.stderr
+    assert "nothing to write" in refused.stderr
     assert done.returncode == 0, done.stderr
     loaded = load(str(config), cwd="/", environ=environ_of(config.parent))
     assert loaded.ok, loaded.diagnostics
@@ -166,6 +167,19 @@ def test_code_is_never_written_over_what_is_there(served: Served, config: Path) 
     assert done.returncode != 0
     assert "it is there already" in done.stderr
     assert config.read_text() == before
+
+
+def test_the_run_takes_what_is_written_for_no_change(served: Served, config: Path) -> None:
+    send(served, "PUT", "/functions/f", {"memorySize": 192})
+    served.invoke(b"")
+    before = [each["id"] for each in served.instances()]
+
+    assert _save(served, config).returncode == 0
+    served.wait_talk("s.yaml changed")
+    served.invoke(b"")
+
+    assert [each["id"] for each in served.instances()] == before
+    assert send(served, "GET", "/functions/f").json["memorySize"] == 192
 
 
 def test_a_deleted_function_stays_in_the_file(served: Served, config: Path) -> None:
