@@ -3,6 +3,8 @@
 A supervisor registers its port after it has bound it, and takes the entry away before it closes
 it. So whoever finds an entry can connect, but for the moment in which a supervisor stops or is
 killed: then `SupervisorGone` says whether the request may have reached it.
+
+The entry has a token, which stands for a signature where the supervisor has an access key.
 """
 
 import http.client
@@ -25,7 +27,6 @@ __all__ = [
     "tasks",
 ]
 
-_HOST = "127.0.0.1"
 _MANAGEMENT_TIMEOUT_S = 5.0
 """A supervisor answers in microseconds, unless somebody has stopped it (Ctrl-Z)."""
 
@@ -121,12 +122,12 @@ def _ask(
     headers: Mapping[str, str],
     timeout_s: float | None,
 ) -> RemoteAnswer:
-    connection = http.client.HTTPConnection(_HOST, record["port"], timeout=timeout_s)
+    connection = http.client.HTTPConnection(record["host"], record["port"], timeout=timeout_s)
     is_connected = False
     try:
         connection.connect()
         is_connected = True
-        connection.request(method, path, body, dict(headers))
+        connection.request(method, path, body, {**headers, "X-Fcbox-Token": record["token"]})
         response = connection.getresponse()
         names = {name.lower(): value for name, value in response.getheaders()}
         return RemoteAnswer(response.status, names, response.read())

@@ -23,6 +23,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from sandbox.cli import exits, talk
+from sandbox.cli.door import open_door
 from sandbox.cli.log_output import make_sinks, open_metrics_log, tell_events, tell_lost_log
 from sandbox.cli.options import RunOptions
 from sandbox.cli.progress import progress_lines
@@ -31,7 +32,8 @@ from sandbox.cli.walls_output import watch_walls
 from sandbox.core.spec import BoxSettings, FunctionSpec
 from sandbox.engine.box import Box
 from sandbox.engine.launch import Launch
-from sandbox.http.server import HOST, listen
+from sandbox.http.door import Door, url_host
+from sandbox.http.server import listen
 from sandbox.http.server import serve as serve_http
 
 if TYPE_CHECKING:
@@ -53,14 +55,19 @@ def serve(
     launch: Launch | None = None,
 ) -> int:
     """Serves until a signal; gives the exit code. `settings.port` is the port."""
+    door = open_door(options, os.environ)
+    if isinstance(door, int):
+        if launch:
+            launch.abandon()
+        return door
     try:
-        listener = listen(settings.port)
+        listener = listen(settings.port, door.address)
     except OSError as exc:
         if launch:
             launch.abandon()
-        return _cannot_listen(settings.port, exc)
+        return _cannot_listen(door, settings.port, exc)
     with listener, asyncio.Runner(loop_factory=_new_loop) as runner:
-        return runner.run(_Serving(listener, specs, settings, options, launch).run())
+        return runner.run(_Serving(listener, door, specs, settings, options, launch).run())
 
 
 class _Serving:
@@ -69,6 +76,7 @@ class _Serving:
     def __init__(
         self,
         listener: socket.socket,
+        door: Door,
         specs: Sequence[FunctionSpec],
         settings: BoxSettings,
         options: RunOptions,
@@ -77,6 +85,7 @@ class _Serving:
         self._launch = launch
         """Given back by whoever has it: the box, from its first line on."""
         self._listener = listener
+        self._door = door
         self._specs = specs
         self._settings = settings
         self._options = options
@@ -137,7 +146,9 @@ class _Serving:
         self._box.registration.write(
             {
                 "config": os.path.realpath(config) if config else "",
+                "host": self._door.reachable,
                 "port": self._listener.getsockname()[1],
+                "token": self._door.token,
                 "functions": [spec.name for spec in self._specs],
                 "started_s": time.time(),
             }
@@ -146,11 +157,20 @@ class _Serving:
     def _introduce(self) -> None:
         if self._box.cleaned:
             self._say(f"cleaned up after earlier runs that were killed: {self._box.cleaned}")
-        port = self._listener.getsockname()[1]
+        host, port = url_host(self._door.address), self._listener.getsockname()[1]
         width = max(len(spec.name) for spec in self._specs)
         for spec in self._specs:
-            url = f"http://{HOST}:{port}/2023-03-30/functions/{spec.name}/invocations"
+            url = f"http://{host}:{port}/2023-03-30/functions/{spec.name}/invocations"
             self._say(f"{spec.name:{width}}  {url}", is_needed=True)
+        self._introduce_door()
+
+    def _introduce_door(self) -> None:
+        door = self._door
+        if door.key:
+            self._say(f"requests must be signed with the access key {door.key.id}")
+        if not door.is_loopback:
+            text = "other machines can call; HTTP hides nothing that is sent, and anonymous HTTP"
+            self._say(f"{text} triggers need no signature", is_needed=True)
 
     async def _serve(self) -> None:
         # Imported while early connections wait.
@@ -158,7 +178,7 @@ class _Serving:
         from sandbox.http.app import make_app
         from sandbox.http.front import Front
 
-        front = Front(self._box)
+        front = Front(self._box, door=self._door)
         self._services = make_services(front, self._options)
         app = make_app(front)
         for service in self._services:
@@ -243,9 +263,11 @@ def _new_loop() -> asyncio.AbstractEventLoop:
     return uvloop.new_event_loop()
 
 
-def _cannot_listen(port: int, exc: OSError) -> int:
+def _cannot_listen(door: Door, port: int, exc: OSError) -> int:
     if exc.errno == errno.EADDRINUSE:
         talk.error(f"port {port} is in use", "choose another one, or let --port 0 pick a free one")
     else:
-        talk.error(f"cannot listen on {HOST}:{port}: {exc.strerror}", "try --port 0")
+        talk.error(
+            f"cannot listen on {url_host(door.address)}:{port}: {exc.strerror}", "try --port 0"
+        )
     return exits.UNAVAILABLE

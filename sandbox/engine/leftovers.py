@@ -82,7 +82,8 @@ class Registration:
         path = os.path.join(self._path, _RECORD)
         # By a name that no function can have guessed, and made a pipe that we would wait for.
         new_path = f"{path}.{os.urandom(8).hex()}"
-        with open(new_path, "x", encoding="utf-8") as file:
+        fd = os.open(new_path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        with open(fd, "w", encoding="utf-8") as file:
             json.dump(record, file)
         os.replace(new_path, path)
 

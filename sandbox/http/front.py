@@ -1,14 +1,18 @@
 """What all routes share."""
 
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from sandbox.core.spec import FunctionSpec
 from sandbox.engine.box import Box
+from sandbox.http.door import Door
 from sandbox.http.invocations import Invocations
 from sandbox.http.limits import Limits
 from sandbox.http.refusals import Refused
 
 if TYPE_CHECKING:
+    from starlette.types import Scope
+
     from sandbox.asynchronous.queue import AsyncQueue
 
 __all__ = ["Front"]
@@ -17,10 +21,15 @@ __all__ = ["Front"]
 class Front:
     """One box, seen from HTTP. It lives in the supervisor's own loop."""
 
-    def __init__(self, box: Box, limits: Limits | None = None) -> None:
+    def __init__(self, box: Box, limits: Limits | None = None, door: Door | None = None) -> None:
         self.box = box
         self.supervisor = box.supervisor
         self.limits = limits or Limits()
+        self.door = door or Door()
+        self.open_doors: list[Callable[[Scope], bool]] = []
+        """What says which requests need no signature though there is an access key."""
+        self.checksum_of: Callable[[str], Awaitable[str]] | None = None
+        """The CRC-64 of a function's code package, empty when it is not known; may take long."""
         self.invocations = Invocations(self.supervisor, self.limits)
         self.queue: AsyncQueue | None = None
         """Asynchronous invocations; None where none are taken."""
@@ -35,3 +44,20 @@ class Front:
         if pool is None:
             raise Refused(404, "FunctionNotFound", f"function '{name}' does not exist")
         return pool.spec
+
+    def name_of(self, service: str, function: str) -> str:
+        """The function of a service of FC 2.0. Raises Refused.
+
+        It is `service$function` here; one without a service is found below `default`.
+        """
+        pools = self.supervisor.pools
+        name = f"{service}${function}"
+        if name in pools:
+            return name
+        if service == "default":
+            if function in pools and "$" not in function:
+                return function
+        elif not any(each.startswith(f"{service}$") for each in pools):
+            raise Refused(404, "ServiceNotFound", f"service '{service}' does not exist")
+        text = f"function '{function}' does not exist in service '{service}'"
+        raise Refused(404, "FunctionNotFound", text)

@@ -1,8 +1,9 @@
 """Functions that run for an HTTP request: the body in, the outcome out, no more than the limits."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 
+from starlette.requests import ClientDisconnect
 from starlette.requests import Request as HttpRequest
 from starlette.types import Receive
 
@@ -24,26 +25,31 @@ class Invocations:
         self._supervisor = supervisor
         self._limits = limits
         self._requests = 0
+        self._running: dict[str, int] = {}
+        """How many of them are of which function."""
         self._events_bytes = 0
 
     async def run(
-        self, http: HttpRequest, name: str, make_event: MakeEvent, *, is_http: bool = False
+        self,
+        http: HttpRequest,
+        name: str,
+        make_event: MakeEvent,
+        *,
+        is_http: bool = False,
+        request_id: str = "",
     ) -> tuple[Request, Outcome]:
         """Reads the body, makes the event of it, runs the function, and waits for its outcome.
 
         A caller that goes away cancels it. Raises ClientDisconnect when it went away before the
         function was asked, and Refused for what is too much.
         """
-        if self._requests >= self._limits.requests:
-            text = f"{self._requests} requests are in progress, more are not taken"
-            raise Refused(429, "ResourceExhausted", text)
-        self._requests += 1
+        self._enter(name)
         held = _Held()
         try:
             body = await self.read_body(http, held, self._limits.event_bytes)
-            return await self._run(name, make_event(body), http.receive, is_http)
+            return await self._run(name, make_event(body), http.receive, is_http, request_id)
         finally:
-            self._requests -= 1
+            self._leave(name)
             self._events_bytes -= held.bytes
 
     async def read(self, http: HttpRequest, limit: int) -> bytes:
@@ -63,12 +69,32 @@ class Invocations:
         if declared.isdecimal():
             self._check_body(int(declared), 0, limit)
         chunks = []
-        async for chunk in http.stream():
+        async for chunk in _stream(http.receive, self._limits.silence_s):
             self._check_body(held.bytes + len(chunk), len(chunk), limit)
             held.bytes += len(chunk)
             self._events_bytes += len(chunk)
             chunks.append(chunk)
         return b"".join(chunks)
+
+    def _enter(self, name: str) -> None:
+        """One request more. Raises Refused when there are enough."""
+        if self._requests >= self._limits.requests:
+            text = f"{self._requests} requests are in progress, more are not taken"
+            raise Refused(429, "ResourceExhausted", text)
+        running = self._running.get(name, 0)
+        pool = self._supervisor.pools.get(name)
+        reserved = pool.spec.reserved_concurrency if pool else 0
+        if reserved and running >= reserved:
+            text = f"the function '{name}' has a reserved concurrency of {reserved}"
+            raise Refused(429, "ResourceExhausted", f"{text}, and as many requests are in progress")
+        self._requests += 1
+        self._running[name] = running + 1
+
+    def _leave(self, name: str) -> None:
+        self._requests -= 1
+        self._running[name] -= 1
+        if not self._running[name]:
+            del self._running[name]
 
     def _check_body(self, size: int, more: int, limit: int) -> None:
         if size > limit:
@@ -79,14 +105,16 @@ class Invocations:
             raise Refused(429, "ResourceExhausted", text)
 
     async def _run(
-        self, name: str, event: bytes, receive: Receive, is_http: bool
+        self, name: str, event: bytes, receive: Receive, is_http: bool, request_id: str
     ) -> tuple[Request, Outcome]:
         answered: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
 
         def reply(request: Request, outcome: Outcome) -> None:
             answered.set_result(outcome)
 
-        request = self._supervisor.invoke(name, event, reply, is_http=is_http)
+        request = self._supervisor.invoke(
+            name, event, reply, is_http=is_http, request_id=request_id
+        )
         gone = asyncio.ensure_future(_wait_disconnect(receive))
         try:
             await asyncio.wait((answered, gone), return_when=asyncio.FIRST_COMPLETED)
@@ -95,6 +123,22 @@ class Invocations:
             if not answered.done():
                 self._supervisor.cancel(name, request)
         return request, await answered
+
+
+async def _stream(receive: Receive, silence_s: float) -> AsyncIterator[bytes]:
+    """The body as it comes. Raises ClientDisconnect, and Refused when no more of it comes."""
+    is_more = True
+    while is_more:
+        try:
+            async with asyncio.timeout(silence_s):
+                message = await receive()
+        except TimeoutError:
+            text = f"nothing more of the body has come for {silence_s:g} s"
+            raise Refused(408, "RequestTimeout", text) from None
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        is_more = message.get("more_body", False)
+        yield message.get("body", b"")
 
 
 class _Held:

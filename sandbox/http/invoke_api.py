@@ -1,73 +1,135 @@
 """The invoke API of Function Compute.
 
-    POST /2023-03-30/functions/{name}/invocations    the body is the event, as it is
+    POST /2023-03-30/functions/{function}/invocations
+    POST /2021-04-06/services/{service}/functions/{function}/invocations
+    POST /2016-08-15/services/{service}[.qualifier]/functions/{function}/invocations
 
-Three kinds of answers:
+The body is the event, as it is. Four kinds of answers:
 
 * The function ran: 200, whatever became of it. `X-Fc-Error-Type` says that it failed, and the
   body is then the error JSON.
+* It will run (`X-Fc-Invocation-Type: Async`): 202, without a body.
 * The request was refused: 4xx, an API error.
 * The function did not run, though the request was in order: 503 `ServiceUnavailable`. No
   instance could be created, or the supervisor is stopping. Such a request may be sent again
   without fear that the function runs twice. 500 is a bug of ours; its trace goes to stderr only.
 """
 
+import asyncio
 import base64
 import json
+import re
+from collections.abc import Mapping
+from urllib.parse import parse_qsl
 
 from starlette.requests import ClientDisconnect
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
+from starlette.types import Receive, Scope, Send
 
 from sandbox.asynchronous.destinations import MAX_ASYNC_EVENT_BYTES
 from sandbox.core.effects import Request
 from sandbox.core.outcome import Cause, Outcome
 from sandbox.core.spec import FunctionSpec
+from sandbox.http.checksums import Checksums
 from sandbox.http.front import Front
-from sandbox.http.refusals import Refused, refusal
+from sandbox.http.refusals import Refused
 
-__all__ = ["routes"]
+__all__ = ["InvokeApi", "is_plain", "routes"]
 
+PATHS = (
+    "/2023-03-30/functions/{function}/invocations",
+    "/2021-04-06/services/{service}/functions/{function}/invocations",
+    "/2016-08-15/services/{service}/functions/{function}/invocations",
+)
 TAIL_LOG_BYTES = 4 << 10
 """What X-Fc-Log-Result holds before it is encoded, summary included."""
+
+_PATH = re.compile(
+    "/(?:2023-03-30|(?:2021-04-06|2016-08-15)/services/([^/]+))/functions/([^/]+)/invocations"
+)
+_FUNCTION_HOST = re.compile(rb"[^.]+\.localhost(?::\d+)?", re.IGNORECASE)
+_TASK_ID = re.compile("[A-Za-z_][A-Za-z0-9_-]{0,127}")
+_TASK_HEADERS = ("X-Fc-Async-Task-Id", "X-Fc-Stateful-Async-Invocation-Id")
+"""Of 3.0 and of 2.x."""
 
 
 def routes(front: Front) -> list[BaseRoute]:
     """The routes of this part of the front."""
-
-    async def invoke(http: HttpRequest) -> Response:
-        return await _invoke(front, http, http.path_params["name"])
-
-    return [Route("/2023-03-30/functions/{name}/invocations", invoke, methods=["POST"])]
+    invoke = InvokeApi(front)
+    return [Route(path, invoke, methods=["POST"]) for path in PATHS]
 
 
-async def _invoke(front: Front, http: HttpRequest, name: str) -> Response:
-    spec = front.spec_of(name)
-    _check_qualifier(http.query_params.get("qualifier", "LATEST"))
-    if _choice(http, "X-Fc-Invocation-Type", "Sync", "Async") == "Async":
-        return await _accept(front, http, name)
-    wants_log = _choice(http, "X-Fc-Log-Type", "None", "Tail") == "Tail"
-    try:
-        request, outcome = await front.invocations.run(http, name, lambda body: body)
-    except ClientDisconnect:
-        return Response()  # nobody is there to read it
-    return _answer(http.url.path, spec, request, outcome, wants_log)
+def is_plain(scope: Scope) -> bool:
+    """Whether a request is nothing but an invocation: it needs no route to be found for it. At a
+    host name of a function's own every path is the function's."""
+    if scope["method"] != "POST" or not _PATH.fullmatch(scope["path"]):
+        return False
+    hosts = (value for name, value in scope["headers"] if name == b"host")
+    return not any(map(_FUNCTION_HOST.fullmatch, hosts))
 
 
-async def _accept(front: Front, http: HttpRequest, name: str) -> Response:
-    """An asynchronous invocation: it is on the disk when the answer goes out."""
-    if front.queue is None:
-        raise Refused(400, "InvalidArgument", "there are no asynchronous invocations here")
-    try:
-        event = await front.invocations.read(http, MAX_ASYNC_EVENT_BYTES)
-    except ClientDisconnect:
-        return Response()
-    task_id = http.headers.get("X-Fc-Async-Task-Id", "")
-    task_id = task_id or http.headers.get("X-Fc-Stateful-Async-Invocation-Id", "")
-    request_id = await front.queue.accept(name, event, task_id)
-    headers = {"X-Fc-Request-Id": request_id, "X-Fc-Async-Task-Id": task_id or request_id}
-    return Response(status_code=202, headers=headers)
+class InvokeApi:
+    """An ASGI application that takes requests to the paths above. It raises Refused."""
+
+    def __init__(self, front: Front) -> None:
+        self._front = front
+        self._checksums = Checksums(front)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        http = HttpRequest(scope, receive)
+        name = self._name_of(scope)
+        spec = self._front.spec_of(name)
+        is_async = _choice(http, "X-Fc-Invocation-Type", "Sync", "Async") == "Async"
+        wants_log = _choice(http, "X-Fc-Log-Type", "None", "Tail") == "Tail"
+        answer: Response | _Answer
+        try:
+            if is_async:
+                answer = await self._accept(http, name)
+            else:
+                checksum = self._checksums.begin(name)  # while the function runs
+                ran = await self._front.invocations.run(http, name, _same)
+                answer = _answer(spec, *ran, wants_log, await asyncio.shield(checksum))
+        except ClientDisconnect:
+            answer = Response()  # nobody is there to read it
+        await answer(scope, receive, send)
+
+    def _name_of(self, scope: Scope) -> str:
+        found = _PATH.fullmatch(scope["path"])
+        assert found
+        service, function = found.groups()
+        qualifier = ""
+        if service is not None:
+            service, _, qualifier = service.partition(".")
+            function = self._front.name_of(service, function)
+        query = scope["query_string"]
+        if query:
+            values = dict(parse_qsl(query.decode("latin-1")))
+            qualifier = values.get("qualifier", qualifier)
+        _check_qualifier(qualifier or "LATEST")
+        return function
+
+    async def _accept(self, http: HttpRequest, name: str) -> Response:
+        """An asynchronous invocation: it is on the disk when the answer goes out."""
+        queue = self._front.queue
+        if queue is None:
+            raise Refused(400, "InvalidArgument", "there are no asynchronous invocations here")
+        task_id = next(filter(None, map(http.headers.get, _TASK_HEADERS)), "")
+        if task_id and not _TASK_ID.fullmatch(task_id):
+            text = (
+                "an asynchronous task's id begins with a letter or an underscore, and has at most "
+                "128 letters, digits, underscores and hyphens"
+            )
+            raise Refused(400, "InvalidArgument", text)
+        event = await self._front.invocations.read(http, MAX_ASYNC_EVENT_BYTES)
+        request_id = await queue.accept(name, event, task_id)
+        headers = {"X-Fc-Request-Id": request_id, "X-Fc-Async-Task-Id": task_id or request_id}
+        return Response(status_code=202, headers=headers)
+
+
+def _same(body: bytes) -> bytes:
+    return body
 
 
 def _check_qualifier(qualifier: str) -> None:
@@ -89,22 +151,24 @@ def _choice(http: HttpRequest, header: str, *choices: str) -> str:
 
 
 def _answer(
-    path: str, spec: FunctionSpec, request: Request, outcome: Outcome, wants_log: bool
-) -> Response:
+    spec: FunctionSpec, request: Request, outcome: Outcome, wants_log: bool, checksum: str
+) -> "_Answer":
     if outcome.cause is Cause.NOT_CREATED:
         text = json.loads(outcome.body)["errorMessage"]
-        return refusal(path, request.id, Refused(503, "ServiceUnavailable", text))
+        raise Refused(503, "ServiceUnavailable", text, request.id)
     if not outcome.instance_id:
         # It waited for an instance and was sent away. Its caller is either gone, and does not
         # read this, or it was the supervisor that could not wait.
         text = "the function did not run: the supervisor is stopping"
-        return refusal(path, request.id, Refused(503, "ServiceUnavailable", text))
+        raise Refused(503, "ServiceUnavailable", text, request.id)
     headers = {
         "X-Fc-Request-Id": request.id,
         "X-Fc-Instance-Id": outcome.instance_id,
         "X-Fc-Invocation-Duration": str(outcome.billed_ms),
         "X-Fc-Max-Memory-Usage": f"{outcome.max_rss_kb / 1024:.2f}",
     }
+    if checksum:
+        headers["X-Fc-Code-Checksum"] = checksum
     if outcome.error_type:
         headers["X-Fc-Error-Type"] = outcome.error_type
         # Ours: `fcbox invoke` makes its exit code of these.
@@ -112,7 +176,23 @@ def _answer(
         headers["X-Fcbox-Signal"] = str(outcome.signum)
     if wants_log:
         headers["X-Fc-Log-Result"] = _tail_log(spec, request, outcome)
-    return Response(outcome.body, headers=headers, media_type="application/octet-stream")
+    return _Answer(outcome.body, headers)
+
+
+class _Answer:
+    """A 200 whose headers are known to be well-formed ASCII: they are not looked through again."""
+
+    def __init__(self, body: bytes, headers: Mapping[str, str]) -> None:
+        self._body = body
+        self._headers = [
+            (b"content-type", b"application/octet-stream"),
+            (b"content-length", b"%d" % len(body)),
+            *((name.encode("ascii"), value.encode("ascii")) for name, value in headers.items()),
+        ]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": self._headers})
+        await send({"type": "http.response.body", "body": self._body})
 
 
 def _tail_log(spec: FunctionSpec, request: Request, outcome: Outcome) -> str:

@@ -14,17 +14,19 @@ OLDEST_API = "/2016-08-15/"
 
 
 class Refused(Exception):
-    """The request gets an API error."""
+    """The request gets an API error. `request_id`: the one it has already, if it has one."""
 
-    def __init__(self, status: int, code: str, message: str) -> None:
+    def __init__(self, status: int, code: str, message: str, request_id: str = "") -> None:
         super().__init__(message)
         self.status = status
         self.code = code
         self.message = message
+        self.request_id = request_id
 
 
 def refusal(path: str, request_id: str, refused: Refused) -> Response:
     """The answer, in the words of the API that `path` belongs to."""
+    request_id = refused.request_id or request_id
     if path.startswith(OLDEST_API):
         body = {"ErrorCode": refused.code, "ErrorMessage": refused.message}
     else:

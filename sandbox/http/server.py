@@ -1,6 +1,6 @@
 """The listening socket, and uvicorn on it.
 
-    listen(port)  ->  bound and listening: the kernel takes connections from here on
+    listen(port, address)  ->  bound and listening: the kernel takes connections from here on
     serve(...)    ->  uvicorn is imported, the connections that wait are answered
 
 Two steps, because importing the HTTP side takes longer than all the rest of a start: after the
@@ -11,14 +11,13 @@ import asyncio
 import socket
 from typing import TYPE_CHECKING
 
+from sandbox.http.door import LOOPBACK
+
 if TYPE_CHECKING:
     import uvicorn
     from starlette.types import ASGIApp
 
-__all__ = ["HOST", "listen", "serve"]
-
-HOST = "127.0.0.1"
-"""Loopback and nothing else: whoever can invoke a function can run its code as this user."""
+__all__ = ["listen", "serve"]
 
 _BACKLOG = 1024
 _KEEP_ALIVE_S = 75
@@ -27,13 +26,17 @@ client's next request race with our close."""
 _TICK_S = 1.0
 
 
-def listen(port: int) -> socket.socket:
-    """Takes connections on this port of 127.0.0.1; 0 picks a free one. Raises OSError."""
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+def listen(port: int, address: str = LOOPBACK) -> socket.socket:
+    """Takes connections on this port; 0 picks a free one. Raises OSError.
+
+    Loopback, unless asked: whoever can invoke a function can run its code as this user.
+    """
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
     try:
         # Without it the port stays taken for a minute after every run that served anything.
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((HOST, port))
+        listener.bind((address, port))
         listener.listen(_BACKLOG)
     except OSError:
         listener.close()

@@ -24,9 +24,10 @@ from email.utils import mktime_tz, parsedate_tz
 from typing import NamedTuple, NoReturn
 from urllib.parse import parse_qsl, quote, unquote
 
+from sandbox.http.door import AccessKey
 from sandbox.http.refusals import Refused
 
-__all__ = ["CLOCK_SKEW_S", "AccessKey", "Head", "SignedBody", "check_signature"]
+__all__ = ["CLOCK_SKEW_S", "Head", "SignedBody", "check_signature"]
 
 CLOCK_SKEW_S = 15 * 60
 """How far a request's date may be from ours."""
@@ -36,27 +37,6 @@ _ACS3 = re.compile(
     r"ACS3-HMAC-SHA256 Credential=([^\s,]+), ?SignedHeaders=([^\s,]+), ?Signature=([0-9a-f]{64})"
 )
 _NEEDED = ("host", "x-acs-date", "x-acs-content-sha256")
-_PRINTABLE = re.compile(r"[!-~]+")
-
-
-class AccessKey(NamedTuple):
-    """What callers sign with. It never shows its secret."""
-
-    id: str
-    secret: str
-
-    def __repr__(self) -> str:
-        return f"AccessKey({self.id}:...)"
-
-    @classmethod
-    def parsed(cls, text: str) -> "AccessKey":
-        """From `ID:SECRET`. Raises ValueError, whose text has nothing of it."""
-        id, colon, secret = text.partition(":")
-        if not (colon and _PRINTABLE.fullmatch(id) and _PRINTABLE.fullmatch(secret)):
-            raise ValueError("an access key is ID:SECRET, both of printable ASCII characters")
-        if "," in id:
-            raise ValueError("the ID of an access key may have no comma")
-        return cls(id, secret)
 
 
 class Head:

@@ -193,10 +193,6 @@ def test_log_type_none_asks_for_no_log(served: Served) -> None:
             404, "VersionNotFound", "version '3' does not exist: only LATEST does locally",
         ),
         (
-            "POST", invocations(), {"X-Fc-Invocation-Type": "Async"},
-            400, "InvalidArgument", "asynchronous invocations are not supported yet",
-        ),
-        (
             "POST", invocations(), {"X-Fc-Invocation-Type": "Later"},
             400, "InvalidArgument", "X-Fc-Invocation-Type must be Sync or Async, not 'Later'",
         ),

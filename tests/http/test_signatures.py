@@ -15,8 +15,9 @@ from fc2.auth import Auth
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sandbox.http.door import AccessKey
 from sandbox.http.refusals import Refused
-from sandbox.http.signatures import CLOCK_SKEW_S, AccessKey, Head, check_signature
+from sandbox.http.signatures import CLOCK_SKEW_S, Head, check_signature
 
 KEY = AccessKey("id", "secret")
 NOW_S = 1_700_000_000.0
