@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from sandbox import BoxSettings, Callback, InvokeResult
-from sandbox.core.outcome import Cause
+from sandbox.core.outcome import Cause, Outcome
 from sandbox.core.spec import HealthCheck
 from tests.boxes import PatientSandbox, error_text, open_box, wait_until
 from tests.custom.servers import flask_function, server_function
+from worker import wire
 
 LEVELS = ["none", "process", "strict"]
 
@@ -266,3 +267,48 @@ def test_sandbox_is_empty(tmp_path: Path) -> None:
 
     assert sum(name.startswith("pipe:") for name in opened) == 2
     assert sum(name.startswith("socket:") for name in opened) == 2
+
+
+def test_http_request_is_passed_through(tmp_path: Path) -> None:
+    """Method, path, query and body as they came; what it says of itself is not believed."""
+    head = {
+        "method": "POST", "target": "/a/b?c=d", "source_ip": "127.0.0.1",
+        "headers": [["Host", "x"], ["X-Fc-Account-Id", "forged"], ["Connection", "upgrade"]],
+    }  # fmt: skip
+    answers: list[bytes] = []
+    with open_box(tmp_path, flask_function(tmp_path), settings()) as box:
+        packed = wire.pack_http(head, b"body")
+        box._call(
+            lambda supervisor: supervisor.invoke(
+                "f", packed, lambda _, outcome: answers.append(outcome.body), is_http=True
+            )
+        )
+        wait_until(lambda: answers, "the answer")
+    got, body = wire.unpack_http(answers[0])
+
+    assert got["status"] == 201
+    assert ["X-Own", "1"] in got["headers"]
+    assert json.loads(body) == {
+        "path": "a/b", "method": "POST", "query": "c=d", "control": "/http-invoke",
+        "body": "body", "who": "1234567890123456",
+    }  # fmt: skip
+
+
+def test_caller_of_one_of_several_goes_away(tmp_path: Path) -> None:
+    """It is told so at once; the instance goes on with the other, and serves again."""
+    spec = flask_function(tmp_path, concurrency=2, max_instances=1)
+    outcomes: list[Outcome] = []
+    with open_box(tmp_path, spec, settings()) as box:
+        warm = box.invoke("f", b"warm")
+        request = box._call(
+            lambda supervisor: supervisor.invoke(
+                "f", b"hang", lambda _, outcome: outcomes.append(outcome)
+            )
+        )
+        box._call(lambda supervisor: supervisor.cancel("f", request))
+        wait_until(lambda: outcomes, "the outcome")
+        again = box.invoke("f", b"fine")
+        box._call(lambda supervisor: supervisor.kill())
+
+    assert outcomes[0].cause is Cause.CANCELLED
+    assert (again.body, again.instance_id) == (b"fine", warm.instance_id)
