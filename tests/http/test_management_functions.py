@@ -2,6 +2,7 @@
 
 import base64
 import io
+import json
 import os
 import urllib.request
 import zipfile
@@ -251,6 +252,23 @@ def test_a_change_that_concerns_no_instance_leaves_them(served: Served) -> None:
     served.invoke(b"")
 
     assert [each["id"] for each in served.instances()] == before
+
+
+def test_the_command_line_finds_a_function_that_was_made(served: Served) -> None:
+    send(served, "POST", "/functions", new_function("g"))
+    (run,) = os.listdir(served.state / "runs")
+    record = served.state / "runs" / run / "record.json"
+
+    assert json.loads(record.read_text())["functions"] == ["f", "g"]
+
+
+def test_an_invocation_tells_the_checksum_of_the_code(shared: Served) -> None:
+    send(shared, "POST", "/functions", new_function("sums"))
+
+    answer = shared.ask("POST", invocations("sums"), b"")
+
+    expected = send(shared, "GET", "/functions/sums").json["codeChecksum"]
+    assert answer.headers["x-fc-code-checksum"] == expected
 
 
 def test_deleting_drains(served: Served) -> None:

@@ -114,6 +114,32 @@ def test_how_a_function_is_called_asynchronously(served: Served, function: str) 
     assert send(served, "GET", path).status == 404
 
 
+def test_asynchronous_tasks_are_listed_and_stopped(served: Served) -> None:
+    source = "import time\ndef handler(event, context): time.sleep(20)"
+    send(served, "POST", "/functions", new_function("slow", source, timeout=30))
+    path = "/functions/slow"
+    send(served, "PUT", f"{path}/async-invoke-config", {"asyncTask": True})
+    headers = {"X-Fc-Invocation-Type": "Async", "X-Fc-Async-Task-Id": "mine"}
+
+    def status() -> str:
+        return str(send(served, "GET", f"{path}/async-tasks/mine").json["status"])
+
+    accepted = served.ask("POST", invocations("slow"), b"event", headers)
+    wait_until(lambda: status() == "Running", "it runs")
+    listed = send(served, "GET", f"{path}/async-tasks").json["tasks"]
+    old = "/services/default/functions/slow/stateful-async-invocations"
+    older = send(served, "GET", f"{OLD}{old}").json["invocations"]
+    stopped = send(served, "PUT", f"{path}/async-tasks/mine/stop")
+
+    assert accepted.status == 202
+    assert [each["taskId"] for each in listed] == ["mine"]
+    assert [each["invocationId"] for each in older] == ["mine"]
+    assert stopped.status == 204
+    wait_until(lambda: status() == "Stopped", "it is stopped")
+    assert send(served, "GET", f"{path}/async-tasks/none").json["Code"] == "AsyncTaskNotFound"
+    send(served, "DELETE", path)
+
+
 def test_provisioned_instances_are_started_and_ended(served: Served, function: str) -> None:
     def count() -> int:
         return len([each for each in served.instances() if each["function"] == "g"])

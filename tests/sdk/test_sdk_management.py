@@ -8,6 +8,7 @@ import base64
 import inspect
 import io
 import re
+import urllib.request
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -200,6 +201,20 @@ def test_bad_bodies_are_client_errors_with_the_words_of_the_finding(client3: Any
     error: Any = caught.value
     assert (error.status_code, error.code) == (400, "InvalidArgument")
     assert "FCB312" in error.message
+
+
+def test_with_an_access_key_callers_sign_and_packages_need_not(
+    tmp_path: Path, closing_sessions: None
+) -> None:
+    config = write_config(tmp_path, SOURCE)
+    with serving(tmp_path, config, "--access-key", "id:secret") as served:
+        client = Client3(_config(served))
+        code = client.get_function_code("f", models3.GetFunctionCodeRequest()).body
+        unsigned = served.ask("GET", "/2023-03-30/functions")
+        package = urllib.request.urlopen(code.url).read()
+
+    assert unsigned.status == 403
+    assert zipfile.is_zipfile(io.BytesIO(package))
 
 
 # --- all of them ----------------------------------------------------------------------------------

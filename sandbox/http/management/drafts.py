@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from sandbox.config.code.interpreters import RUNTIMES, InterpreterMissingError, find_interpreter
+from sandbox.config.code.interpreters import RUN_HERE, InterpreterMissingError, find_interpreter
 from sandbox.config.inputs import Inputs
 from sandbox.config.messages.diagnostics import Diagnostic
 from sandbox.config.messages.findings import Findings, RefusedError
@@ -180,7 +180,7 @@ def _node(value: Any) -> Node:
 def _check_runtime(runtime: object) -> None:
     if not isinstance(runtime, str):
         raise Refused(400, "InvalidArgument", "runtime is missing, or no text")
-    if runtime not in RUNTIMES:
+    if runtime not in RUN_HERE:
         raise not_local(f"the runtime '{runtime[:40]}' is")
 
 

@@ -13,6 +13,7 @@ import secrets
 import time
 import uuid
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -96,6 +97,14 @@ class Registry:
         spec = self.front.spec_of(name)
         return await asyncio.to_thread(self.packages.of, spec, is_quick)
 
+    async def checksum(self, name: str) -> str:
+        """Of a function's code package; empty when it is not known, and would take long."""
+        try:
+            package = await self.package(name, is_quick=True)
+        except Refused:
+            return ""
+        return package.checksum if package else ""
+
     async def create(self, name: str, props: Mapping[str, Any]) -> None:
         """A function more. Raises Refused."""
         async with self._lock:
@@ -110,6 +119,7 @@ class Registry:
                 raise Refused(400, "InvalidArgument", "code is missing: code.zipFile holds it")
             made = await asyncio.to_thread(self._drafted, name, {}, props)
             self._take(made.spec, is_new=True)
+            self._register()
             self._remember(name, props, is_new=True)
             self._tell(name, made)
 
@@ -140,6 +150,7 @@ class Registry:
         async with self._lock:
             self.front.spec_of(name)
             self.front.supervisor.remove(name)
+            self._register()
             record = self._records.pop(name, Record())
             if not record.is_new:
                 self.removed.append(name)
@@ -193,6 +204,11 @@ class Registry:
                 record.changes[key] = value if key != "code" else {}
             elif key not in ("functionName", "region"):
                 record.others[key] = value
+
+    def _register(self) -> None:
+        """Has `fcbox invoke` find the functions that are there now."""
+        with suppress(OSError):  # of a full disk: they can be invoked all the same
+            self.front.box.registration.renew({"functions": self.names()})
 
     def _tell(self, name: str, made: Draft) -> None:
         for warning in made.warnings:
