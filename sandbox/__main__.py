@@ -7,7 +7,7 @@ from sandbox.version import __version__
 
 TYPE_CHECKING = False  # not from typing: it takes longer to import than the rest of a start
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, NoReturn
 
 __all__ = ["main"]
 
@@ -44,13 +44,19 @@ def _dispatch(arguments: list[str]) -> int:
 
     fields = read_run(arguments)
     if fields is not None:
-        return _run_fast(fields)
+        _run_fast(fields)
+    if arguments[:1] == ["invoke"]:
+        from sandbox.cli.quick import invoke_quickly
+
+        code = invoke_quickly(arguments, os.environ)
+        if code is not None:
+            _end(code)
     from sandbox.cli.app import run_app
 
     return run_app()
 
 
-def _run_fast(fields: "dict[str, Any]") -> int:
+def _run_fast(fields: "dict[str, Any]") -> "NoReturn":
     from sandbox.cli.hint import early_launch
 
     launch = early_launch(fields, os.environ)
@@ -58,8 +64,12 @@ def _run_fast(fields: "dict[str, Any]") -> int:
     from sandbox.cli.options import RunOptions
     from sandbox.cli.run import run
 
-    code = run(RunOptions(**fields), launch)
-    # Everything was given back; to take the interpreter apart as well costs three milliseconds.
+    _end(run(RunOptions(**fields), launch))
+
+
+def _end(code: int) -> "NoReturn":
+    """Everything was given back; to take the interpreter apart as well costs milliseconds."""
+    sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)
 

@@ -17,7 +17,7 @@ from sandbox.cli.remote import RemoteAnswer, SupervisorGone, find_supervisor, in
 from sandbox.cli.run import choose_function, load_config, run_loaded
 from sandbox.core.outcome import Cause, Outcome
 
-__all__ = ["invoke"]
+__all__ = ["invoke", "print_answers"]
 
 Ask = Callable[[bytes], RemoteAnswer]
 Done = queue.SimpleQueue[tuple[int, RemoteAnswer | Exception]]
@@ -38,7 +38,7 @@ def invoke(options: RunOptions) -> int:
     ask = partial(invoke_remote, record, spec.name, wants_log=not options.is_quiet)
     tell = partial(_tell_waiting, record["pid"], spec.name, options.is_quiet)
     try:
-        return _print_answers(_in_order(ask, options.events or (), options.concurrency, tell))
+        return print_answers(_in_order(ask, options.events or (), options.concurrency, tell))
     except SupervisorGone as gone:
         talk.error(str(gone), "see what it said; start it again with fcbox run")
         return exits.UNAVAILABLE
@@ -115,7 +115,8 @@ def _work(ask: Ask, todo: "queue.SimpleQueue[tuple[int, bytes]]", done: Done) ->
             done.put((at, exc))
 
 
-def _print_answers(answers: Iterator[RemoteAnswer]) -> int:
+def print_answers(answers: Iterator[RemoteAnswer]) -> int:
+    """Bodies to stdout, logs to stderr; gives the exit code."""
     code = 0
     for answer in answers:
         log = base64.b64decode(answer.headers.get("x-fc-log-result", ""))
