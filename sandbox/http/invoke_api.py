@@ -49,7 +49,7 @@ TAIL_LOG_BYTES = 4 << 10
 _PATH = re.compile(
     "/(?:2023-03-30|(?:2021-04-06|2016-08-15)/services/([^/]+))/functions/([^/]+)/invocations"
 )
-_FUNCTION_HOST = re.compile(rb"[^.]+\.localhost(?::\d+)?", re.IGNORECASE)
+_FUNCTION_HOST = re.compile(rb".+\.localhost(?::\d+)?", re.IGNORECASE)
 _TASK_ID = re.compile("[A-Za-z_][A-Za-z0-9_-]{0,127}")
 _TASK_HEADERS = ("X-Fc-Async-Task-Id", "X-Fc-Stateful-Async-Invocation-Id")
 """Of 3.0 and of 2.x."""
