@@ -1,7 +1,8 @@
 """What a command says while it waits: `waiting for preStop of c-...: 12/60 s`."""
 
-from sandbox.core.instance import START_TIMEOUT_S, Instance
+from sandbox.core.instance import Instance
 from sandbox.core.lifecycle import State
+from sandbox.core.runs import START_TIMEOUT_S
 from sandbox.engine.supervisor import Supervisor
 
 __all__ = ["progress_lines"]
