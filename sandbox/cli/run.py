@@ -12,7 +12,7 @@ from sandbox.core.spec import BoxSettings, FunctionSpec
 from sandbox.engine.launch import Launch
 from sandbox.engine.leftovers import state_dir
 
-__all__ = ["choose_function", "load_config", "run", "run_loaded"]
+__all__ = ["choose_function", "load_config", "run", "run_loaded", "with_options"]
 
 
 def run(options: RunOptions, early: Launch | None = None) -> int:
@@ -27,7 +27,7 @@ def run(options: RunOptions, early: Launch | None = None) -> int:
 
 def run_loaded(config: Config, options: RunOptions, early: Launch | None = None) -> int:
     """As `run`, of a configuration that was loaded, and whose findings were told."""
-    settings = _with_options(config.settings, options)
+    settings = with_options(config.settings, options)
     spec = None
     if options.events is not None:
         spec = choose_function(config)
@@ -104,7 +104,8 @@ def report(config: Config) -> None:
         print(render(finding, has_color, language), end="\n\n", file=sys.stderr)
 
 
-def _with_options(settings: BoxSettings, options: RunOptions) -> BoxSettings:
+def with_options(settings: BoxSettings, options: RunOptions) -> BoxSettings:
+    """The settings of the file with those of the command line over them."""
     if options.port is not None:
         settings = settings._replace(port=options.port)
     if options.logger_layout is not None:

@@ -43,7 +43,7 @@ def make_services(front: Front, options: RunOptions) -> list[Service]:
 
 
 def _make_reload(front: Front, options: RunOptions, say: Callable[[str], None]) -> Service:
-    from sandbox.cli.run import report
+    from sandbox.cli.run import report, with_options
     from sandbox.config.result import Choice
     from sandbox.engine.leftovers import state_dir
     from sandbox.reload.service import Reload
@@ -53,7 +53,9 @@ def _make_reload(front: Front, options: RunOptions, say: Callable[[str], None]) 
     def load() -> "Loaded":
         from sandbox.config.compile import load_recorded  # on its thread: importing takes long
 
-        return load_recorded(options.config, cwd=os.getcwd(), environ=os.environ, choice=choice)
+        loaded = load_recorded(options.config, cwd=os.getcwd(), environ=os.environ, choice=choice)
+        settings = with_options(loaded.config.settings, options)
+        return loaded._replace(config=loaded.config._replace(settings=settings))
 
     quiet = [state_dir(os.environ), *filter(None, [options.log_file])]
     return Reload(front, load, lambda text: say(harmless(text)), report, quiet)

@@ -54,6 +54,8 @@ class Box:
         self.registration = launch.registration
         tag, home = self.registration.box_tag, self.registration.home
         self._is_open = settings.isolation == "none"
+        self.given = tuple(specs)
+        """The functions that the box was opened with, as they were asked for."""
         specs = self._prepared(specs)
         self.cleaned = leftovers.clean(launch.state)
         """How many boxes that were killed have been cleaned up after."""

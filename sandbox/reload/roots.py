@@ -59,6 +59,12 @@ class Roots:
         paths = (*self.config, *self._archives, *below)
         return {path for path in paths if _saved_s(path) >= time_s}
 
+    def forget(self, trees: set[str]) -> None:
+        """These have moved, whatever they were at the first look."""
+        self._identities = {
+            tree: identity for tree, identity in self._identities.items() if tree not in trees
+        }
+
     def moved(self) -> set[str]:
         """The trees that are others than at the last look: replaced, or found by another link."""
         now = _identities(self.trees)
@@ -95,14 +101,14 @@ class Roots:
         return path in self.config and path.endswith(_YAML)
 
 
-def _identities(trees: Iterable[str]) -> Mapping[str, tuple[int, int]]:
+def _identities(trees: Iterable[str]) -> Mapping[str, tuple[str, int, int]]:
     found = {}
     for tree in trees:
         try:
             status = os.stat(tree)
         except OSError:
             continue
-        found[tree] = (status.st_dev, status.st_ino)
+        found[tree] = (os.path.realpath(tree), status.st_dev, status.st_ino)
     return found
 
 

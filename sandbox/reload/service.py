@@ -78,21 +78,36 @@ class Reload:
 
     async def _run(self) -> None:
         await asyncio.to_thread(import_module, "watchfiles")
+        if await self._begin():
+            while True:
+                await self._woken.wait()
+                self._woken.clear()
+                batch, self._batch = self._batch, set()
+                await self._take(batch)
+
+    async def _begin(self) -> bool:
+        """Watches; and finds what has changed since it was read, and nobody was watching."""
         try:
             loaded = await asyncio.to_thread(self._load)
         except ConfigMissing:
             self._say("the configuration is gone: its files are not watched")
-            return
-        self._config, self._told = loaded.config, loaded.config.diagnostics
+            return False
+        # What runs was read before; the file may have been saved since.
+        settings = self._front.supervisor.host.settings
+        self._config = loaded.config._replace(specs=self._front.box.given, settings=settings)
         self._roots = Roots(self._config.specs, loaded.inputs)
         self._note_places(spec.name for spec in self._config.specs)
+        moved = {
+            spec.code_dir
+            for spec in self._config.specs
+            if spec.code_dir and os.path.realpath(spec.code_dir) != self._placed.get(spec.name)
+        }
+        self._roots.forget(moved)
         self._watch()
-        self._on_changes(await asyncio.to_thread(self._roots.changed_since, self._began_s))
-        while True:
-            await self._woken.wait()
-            self._woken.clear()
-            batch, self._batch = self._batch, set()
-            await self._take(batch)
+        late = await asyncio.to_thread(self._roots.changed_since, self._began_s)
+        self._told = () if late & self._roots.config else loaded.config.diagnostics
+        self._on_changes(late | moved)
+        return True
 
     def _ended(self, task: "asyncio.Task[None]") -> None:
         if not task.cancelled() and (exc := task.exception()):

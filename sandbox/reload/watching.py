@@ -11,11 +11,12 @@ import os
 from collections.abc import AsyncGenerator, Callable, Collection
 from contextlib import aclosing, suppress
 
+from sandbox.reload.polling import POLL_S, polled
+
 __all__ = ["Watching"]
 
 _QUIET_MS, _LONGEST_BATCH_MS = 100, 5000
 """A batch is over when nothing has changed for so long; a checkout of a branch is one."""
-_POLL_MS = 500
 _OVERLAP_S = 1.0
 _SILENT = frozenset(
     ("nfs", "nfs4", "cifs", "smb3", "9p", "vboxsf", "prl_fs", "afs", "ceph", "virtiofs")
@@ -34,6 +35,8 @@ class Watching:
         self._say = say
         self._tasks: list[tuple[asyncio.Task[None], asyncio.Event]] = []
         self._polls = False
+        self._passes_over = False
+        """What may not be read. Not from the start: watchfiles then hides other errors, too."""
 
     def watch(self, trees: Collection[str], folders: Collection[str]) -> None:
         """From now on these: whole trees, and directories without what is below them."""
@@ -66,11 +69,14 @@ class Watching:
                 paths = [path for path in paths if os.path.isdir(path)]
                 if not paths:
                     return
-            except OSError as exc:
-                if self._polls:
+            except (OSError, RuntimeError) as exc:  # RuntimeError: no inotify instance
+                if isinstance(exc, PermissionError) and not self._passes_over:
+                    self._passes_over = True
+                elif self._polls:
                     self._say(f"files are not watched: {exc}")
                     return
-                self._poll(_why(exc))
+                else:
+                    self._poll(_why(exc))
 
     async def _follow_until_lost(
         self, paths: list[str], is_recursive: bool, stopping: asyncio.Event
@@ -83,6 +89,10 @@ class Watching:
     async def _batches(
         self, paths: list[str], is_recursive: bool, stopping: asyncio.Event
     ) -> AsyncGenerator[set[str], None]:
+        if self._polls:
+            async for batch in polled(paths, is_recursive, stopping):
+                yield batch
+            return
         from watchfiles import awatch  # it brings anyio along: only here
 
         changes = awatch(
@@ -91,18 +101,17 @@ class Watching:
             debounce=_LONGEST_BATCH_MS,
             step=_QUIET_MS,
             stop_event=stopping,
-            force_polling=self._polls or None,
-            poll_delay_ms=_POLL_MS,
+            force_polling=False,
             recursive=is_recursive,
-            ignore_permission_denied=True,
+            ignore_permission_denied=self._passes_over,
         )
-        async for batch in changes:
-            yield {path for _, path in batch}
+        async for told in changes:
+            yield {path for _, path in told}
 
     def _poll(self, why: str) -> None:
         if not self._polls:
             self._polls = True
-            self._say(f"{why}: files are looked at every {_POLL_MS / 1000:g} s instead")
+            self._say(f"{why}: files are looked at every {POLL_S:g} s instead")
 
 
 def _stop(tasks: list[tuple[asyncio.Task[None], asyncio.Event]]) -> None:
@@ -110,10 +119,10 @@ def _stop(tasks: list[tuple[asyncio.Task[None], asyncio.Event]]) -> None:
         stopping.set()
 
 
-def _why(exc: OSError) -> str:
+def _why(exc: Exception) -> str:
     text = str(exc)
-    if "limit" in text.lower() or "no space" in text.lower():
-        return "the limit of inotify watches is reached (fs.inotify.max_user_watches)"
+    if "limit" in text.lower() or "too many open files" in text.lower():
+        return "the limit of inotify is reached (fs.inotify.max_user_watches, max_user_instances)"
     return f"files cannot be watched ({text})"
 
 
