@@ -78,7 +78,7 @@ def may_import(layer: str, module: str) -> bool:
         "core": target == "core" or module == "worker.wire",
         "config": target in ("core", "config"),
         "engine": target in ("core", "engine") or module in ENGINE_BRIDGES,
-        "shell": target != "worker",
+        "shell": target != "worker" or module == "worker.wire",
     }[layer] or module == "sandbox.version"
 
 
