@@ -10,6 +10,7 @@ from starlette.types import Receive
 from sandbox.core.effects import Request
 from sandbox.core.outcome import Outcome
 from sandbox.engine.supervisor import Supervisor
+from sandbox.http.caller import CALLER, Caller
 from sandbox.http.limits import Limits
 from sandbox.http.refusals import Refused
 
@@ -47,7 +48,7 @@ class Invocations:
         held = _Held()
         try:
             body = await self.read_body(http, held, self._limits.event_bytes)
-            return await self._run(name, make_event(body), http.receive, is_http, request_id)
+            return await self._run(name, make_event(body), http.scope[CALLER], is_http, request_id)
         finally:
             self._leave(name)
             self._events_bytes -= held.bytes
@@ -105,24 +106,27 @@ class Invocations:
             raise Refused(429, "ResourceExhausted", text)
 
     async def _run(
-        self, name: str, event: bytes, receive: Receive, is_http: bool, request_id: str
+        self, name: str, event: bytes, caller: Caller, is_http: bool, request_id: str
     ) -> tuple[Request, Outcome]:
         answered: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
 
         def reply(request: Request, outcome: Outcome) -> None:
-            answered.set_result(outcome)
+            if not answered.cancelled():
+                answered.set_result(outcome)
+
+        def cancel() -> None:
+            if not answered.done():
+                self._supervisor.cancel(name, request)
 
         request = self._supervisor.invoke(
             name, event, reply, is_http=is_http, request_id=request_id
         )
-        gone = asyncio.ensure_future(_wait_disconnect(receive))
+        caller.when_gone(cancel)
         try:
-            await asyncio.wait((answered, gone), return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            gone.cancel()
-            if not answered.done():
-                self._supervisor.cancel(name, request)
-        return request, await answered
+            return request, await answered
+        except asyncio.CancelledError:
+            self._supervisor.cancel(name, request)
+            raise
 
 
 async def _stream(receive: Receive, silence_s: float) -> AsyncIterator[bytes]:
@@ -145,8 +149,3 @@ class _Held:
     """What one request holds of `Limits.events_bytes`, to be given back however it ends."""
 
     bytes = 0
-
-
-async def _wait_disconnect(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass

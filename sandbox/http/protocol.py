@@ -1,14 +1,24 @@
-"""uvicorn's side of a connection, put right where a client ends its half of it.
+"""uvicorn's side of a connection, put right where a client ends its half of it, or sends nothing.
 
 Imported when the server starts, as uvicorn is.
 """
 
+import asyncio
 from collections import deque
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-__all__ = ["Protocol"]
+from sandbox.http.caller import CALLER, Caller
+
+__all__ = ["HEAD_TIMEOUT_S", "Protocol"]
+
+HEAD_TIMEOUT_S = 30.0
+"""How long the head of a request may take, from its first byte or from the connection on. uvicorn
+waits for ever."""
+MOST_PIPELINED = 8
+"""Of so many requests in a row on one connection it is read on while the first one runs: uvicorn
+would not, and so not notice the end of the connection."""
 
 
 class Protocol(HttpToolsProtocol):
@@ -22,18 +32,58 @@ class Protocol(HttpToolsProtocol):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._open: deque[RequestResponseCycle] = deque()
+        self._is_in_head = True
+        self._head_timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._watch_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._is_in_head = False
+        self._watch_head()
+        self._tell_gone()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self._is_in_head or self._head_timer:
+            self._watch_head()
+
+    def on_message_begin(self) -> None:
+        self._is_in_head = True
+        super().on_message_begin()
 
     def on_headers_complete(self) -> None:
+        self._is_in_head = False
         before = self.cycle
         super().on_headers_complete()
-        if self.cycle is not before:
+        if self.cycle is not before:  # its task has not begun yet
+            self.scope[CALLER] = Caller()  # type: ignore[literal-required]
             self._open.append(self.cycle)
+            if 1 < len(self._open) <= MOST_PIPELINED:
+                self.flow.resume_reading()
 
     def on_response_complete(self) -> None:
         self._open.popleft()
         super().on_response_complete()
 
     def eof_received(self) -> None:
+        self._tell_gone()
+
+    def _watch_head(self) -> None:
+        if self._is_in_head and self._head_timer is None:
+            self._head_timer = self.loop.call_later(HEAD_TIMEOUT_S, self.transport.abort)
+        elif not self._is_in_head and self._head_timer:
+            self._head_timer.cancel()
+            self._head_timer = None
+
+    def _tell_gone(self) -> None:
         for cycle in self._open:
             cycle.disconnected = True
             cycle.message_event.set()
+        self._leave()
+
+    def _leave(self) -> None:
+        for cycle in self._open:
+            cycle.scope[CALLER].leave()  # type: ignore[literal-required]

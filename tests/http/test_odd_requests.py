@@ -35,9 +35,11 @@ from sandbox.http import app
 
 def walk(routes, above=""):
     for route in routes:
-        path = above + getattr(route, "path", "")
+        # A route of a kind of its own has no pattern: it looks at paths as such.
+        path = above + getattr(route, "path", "/{function}/{path}")
         below = getattr(route, "routes", None)
-        yield from walk(below, path) if below else [(path, sorted(route.methods or ()))]
+        methods = sorted(getattr(route, "methods", None) or ())
+        yield from walk(below, path) if below else [(path, methods)]
 
 def make_app(front, make=app.make_app):
     made = make(front)
