@@ -73,7 +73,8 @@ class Door(NamedTuple):
         No name but those that were asked for: any other can be made to mean this machine. An
         address cannot, so that all will do where all are listened on.
         """
-        names = [_LOOPBACK_NAMES, re.escape(url_host(self.address)), re.escape(self.name.lower())]
+        own = (re.escape(url_host(name)) for name in (self.address, self.name.lower()))
+        names = [_LOOPBACK_NAMES, *own]
         if _address(self.address).is_unspecified:
             names.append(_ANY_ADDRESS)
         return f"(?:{'|'.join(names)})"
