@@ -108,15 +108,13 @@ def test_what_is_not_there(
     assert error_of(path, answer) == (404, code, message)
 
 
-@pytest.mark.parametrize("path", VERSIONS)
-@pytest.mark.parametrize(
-    "name", ["..", "%2e%2e", "..%2f..%2fetc", "a%00b", "%", "\u4e16", "a" * 300]
-)
-def test_odd_names_are_only_names(served: Served, path: str, name: str) -> None:
-    quoted = name.encode().decode("latin-1") if name.isascii() else "%E4%B8%96"
-    status = served.ask("POST", below(path, quoted), b"").status
+ODD_NAMES = ["..", "%2e%2e", "..%2f..%2fetc", "a%00b", "%", "%E4%B8%96", "a" * 300]
 
-    assert status == 404
+
+@pytest.mark.parametrize("path", VERSIONS)
+@pytest.mark.parametrize("name", ODD_NAMES)
+def test_odd_names_are_only_names(served: Served, path: str, name: str) -> None:
+    assert served.ask("POST", below(path, name), b"").status == 404
 
 
 # -- headers -------------------------------------------------------------------------------------
@@ -221,12 +219,17 @@ def test_reserved_concurrency_throttles_one_function_only(tmp_path: Path) -> Non
 # -- odd requests --------------------------------------------------------------------------------
 
 
+VALUES = st.text(
+    st.characters(min_codepoint=32, max_codepoint=255, exclude_characters="\x7f"), max_size=20
+)
+
+
 @given(
     st.sampled_from(VERSIONS),
     st.dictionaries(
         st.sampled_from(["X-Fc-Invocation-Type", "X-Fc-Log-Type", "X-Fc-Async-Task-Id",
                          "X-Fc-Account-Id", "Content-Type", "Date", "Authorization"]),
-        st.text(st.characters(min_codepoint=32, max_codepoint=255), max_size=20).map(str.strip),
+        VALUES.map(str.strip),
     ),
     st.text("qualifier=&LATEST%1;+", max_size=20),
 )  # fmt: skip
