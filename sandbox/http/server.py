@@ -62,6 +62,8 @@ async def serve(listener: socket.socket, app: "ASGIApp", stopping: asyncio.Event
         # Malformed requests are their sender's business; what is left are bugs of ours.
         log_level="error",
         access_log=False,
+        # There is no proxy before us: what claims to come from elsewhere is the client's own word.
+        proxy_headers=False,
         server_header=False,
         timeout_keep_alive=_KEEP_ALIVE_S,
     )
