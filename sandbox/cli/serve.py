@@ -32,6 +32,7 @@ from sandbox.cli.walls_output import watch_walls
 from sandbox.core.spec import BoxSettings, FunctionSpec
 from sandbox.engine.box import Box
 from sandbox.engine.launch import Launch
+from sandbox.http.addresses import trigger_addresses, trigger_methods, unchecked_triggers
 from sandbox.http.door import Door, url_host
 from sandbox.http.server import listen
 from sandbox.http.server import serve as serve_http
@@ -162,12 +163,19 @@ class _Serving:
         for spec in self._specs:
             url = f"http://{host}:{port}/2023-03-30/functions/{spec.name}/invocations"
             self._say(f"{spec.name:{width}}  {url}", is_needed=True)
+            if spec.http_triggers:
+                urls = "  ".join(trigger_addresses(spec.name, host, port))
+                methods = ", ".join(trigger_methods(spec))
+                self._say(f"{spec.name:{width}}  {urls}  {methods}".rstrip(), is_needed=True)
         self._introduce_door()
 
     def _introduce_door(self) -> None:
         door = self._door
         if door.key:
             self._say(f"requests must be signed with the access key {door.key.id}")
+        unchecked = unchecked_triggers(self._specs, door.key is not None)
+        if unchecked:
+            self._say(f"warning: {unchecked}", is_needed=True)
         if not door.is_loopback:
             text = "other machines can call; HTTP hides nothing that is sent, and anonymous HTTP"
             self._say(f"{text} triggers need no signature", is_needed=True)

@@ -14,14 +14,14 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 from starlette.types import Receive, Scope, Send
 
-from sandbox.http import box_api, invoke_api, management, metrics_api, tasks_api
+from sandbox.http import box_api, invoke_api, management, metrics_api, tasks_api, triggers
 from sandbox.http.front import Front
 from sandbox.http.gate import Gate
 from sandbox.http.refusals import Refused, refusal, route_refusal
 
 __all__ = ["App", "make_app"]
 
-PARTS = (metrics_api, invoke_api, box_api, tasks_api, management)
+PARTS = (triggers, metrics_api, invoke_api, box_api, tasks_api, management)
 """Each has `routes(front)`; the first route that fits takes the request."""
 
 
