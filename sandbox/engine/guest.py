@@ -41,6 +41,7 @@ _BY_CONTENT = (
     ValueError,
 )  # fmt: skip
 """What bytes that nobody thought of can raise. Not IllegalEvent and the like: a bug is loud."""
+_INIT_ENDED = "the init of its pid namespace died first (pid_namespaces(7))"
 _EOF_GRACE_S = 0.02
 """An EOF is mostly the shadow of a death: wait this long for the pidfd to tell how it died."""
 
@@ -239,6 +240,8 @@ class Guest:
                 if unwatched:
                     procs.end(unwatched)
         if self._child is None:
+            if self._init and self._init.is_exiting:
+                failure = _INIT_ENDED  # and no clone of anybody's could be made (ENOMEM)
             self.failure = failure
             self._loop.call_soon(self._finish)
         elif self._is_killed:
@@ -352,8 +355,9 @@ class Guest:
                 break
             self._connection.receive_data(data)
             self._take_messages()
-        if self._is_receiving:
-            self._read_bulk()
+        for _ in range(self._connection.capacity):  # so many large ones may be there
+            if self._is_receiving:
+                self._read_bulk()
         if self._answers >= 0:
             self._stop_reading()
         self._finish()

@@ -733,14 +733,17 @@ def test_root_in_a_user_namespace_has_no_powers(tmp_path: Path, level: str) -> N
 def test_who_cannot_give_up_powers_ends(tmp_path: Path, level: str) -> None:
     """No code of the user's runs with them, and the mounts are not told as refused.
 
-    In a pid namespace the init may end first, and the kernel then ends the worker without words.
+    In a pid namespace the init may end first. The kernel then ends the worker without words, or
+    lets none be made.
     """
     done = powers_of(tmp_path, [*lesser_root(), sys.executable, "-c", NO_CAPSET], level)
 
-    words = ["fcbox: cannot give up capabilities: Operation not permitted", "SIGKILL(-9)"]
+    first = "the init of its pid namespace died first"
+    words = ["fcbox: cannot give up capabilities: Operation not permitted", "SIGKILL(-9)", first]
     assert any(each in done.stderr for each in (words[:1] if level == "none" else words))
     assert told_lines(done.stderr) == []
-    assert "the instances died" in json.loads(json.loads(done.stdout)[0])["errorMessage"]
+    text = json.loads(json.loads(done.stdout)[0])["errorMessage"]
+    assert "the instances died" in text or (first in text and level != "none")
 
 
 @needs_namespaces
