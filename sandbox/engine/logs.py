@@ -19,6 +19,7 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
+from sandbox.core.effects import INVOKE
 from sandbox.engine.loop import Loop
 from worker.records import PLAIN, Splitter
 
@@ -192,9 +193,10 @@ class InstanceLog:
         """The request's output is complete."""
         self.drain()
         suffix = f", Error: {error}" if error else ""
-        line = f"FC {self._open[request_id]} End RequestId: {request_id}{suffix}\n"
-        self._runner_line(line, request_id)
-        del self._open[request_id]
+        # An id may be used twice at a time: whoever invokes may say it.
+        phase = self._open.get(request_id, INVOKE)
+        self._runner_line(f"FC {phase} End RequestId: {request_id}{suffix}\n", request_id)
+        self._open.pop(request_id, None)
         if not self._open:
             self._phase, self._request_id = "", request_id
         elif len(self._open) == 1:

@@ -351,3 +351,13 @@ def test_closed_streams(ends: Ends) -> None:
     ends.turn()
 
     assert ends.told() == [("stdout", b"still here\n")]
+
+
+def test_one_id_used_twice_at_a_time(ends: Ends) -> None:
+    """Whoever invokes may choose the id: two Start lines, two End lines, no harm."""
+    for _ in range(2):
+        ends.log.begin("Invoke", "r-1")
+    for _ in range(2):
+        ends.log.end("r-1")
+
+    assert [data.split()[2] for _, data in ends.told()] == [b"Start", b"Start", b"End", b"End"]
