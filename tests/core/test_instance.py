@@ -67,12 +67,13 @@ class Walk:
         pre_stop: Callback | None = STOP_HOOK,
         is_waited_for: bool = True,
         is_frozen_when_idle: bool = False,
+        concurrency: int = 1,
     ) -> None:
         fresh = (f"fresh-{count}" for count in itertools.count(1))
         self.spec = FunctionSpec(
             "f", "index.handler", "/code", timeout_s=30.0,
             initializer=initializer, pre_stop=pre_stop, memory_mb=128,
-            is_frozen_when_idle=is_frozen_when_idle,
+            is_frozen_when_idle=is_frozen_when_idle, concurrency=concurrency,
         )  # fmt: skip
         self.now = BORN_S
         self.request = self.new_request("first")
@@ -870,3 +871,125 @@ def test_illegal_event_changes_nothing() -> None:
     assert walk.state is State.INVOKING
     assert walk.instance.deadline_s == before
     assert walk.instance.request is walk.request
+
+
+# -- several requests at a time ------------------------------------------------------------------
+
+
+def three() -> Walk:
+    """Three run, begun a second apart: the deadlines are at 30, 31 and 32 s of the first."""
+    walk = Walk(concurrency=3, pre_stop=None)
+    walk.to_invoking()
+    for id in ("second", "third"):
+        walk.step(Event.INVOKE, walk.new_request(id), after_s=1.0)
+    return walk
+
+
+def replies_of(effects: list[Effect]) -> list[tuple[str, Cause]]:
+    """Who is told, and how it ended."""
+    return [(e.request.id, e.outcome.cause) for e in effects if isinstance(e, Reply)]
+
+
+def test_room() -> None:
+    """For as many as it may have, and none more."""
+    walk = three()
+
+    assert walk.instance.room == 0
+    with pytest.raises(IllegalEvent, match="without room"):
+        walk.step(Event.INVOKE, walk.new_request("fourth"))
+    walk.step(Event.ANSWERED, Answer(b"", sequence=2))
+    assert walk.instance.room == 1
+    walk.step(Event.STOP)
+    assert walk.instance.room == 0
+
+
+@pytest.mark.parametrize(
+    ("order", "left_s"),
+    [((1, 2), [29.0, 30.0]), ((3, 2), [28.0, 28.0]), ((2, 1), [28.0, 30.0]), ((2, 3), [28.0] * 2)],
+)
+def test_answers_in_any_order(order: tuple[int, ...], left_s: list[float]) -> None:
+    """Each goes to the one that asked; the deadline is that of the oldest that is left."""
+    walk = three()
+    names = {1: "first", 2: "second", 3: "third"}
+    last = ({1, 2, 3} - set(order)).pop()
+    seen = []
+    for number in order:
+        effects = walk.step(Event.ANSWERED, Answer(b"%d" % number, sequence=number))
+        assert replies_of(effects) == [(names[number], Cause.OK)]
+        assert outcome_of(effects).body == b"%d" % number
+        assert effects[0] == End(INVOKE, names[number])
+        assert effects[-1] == Available()
+        seen.append(walk.left_s)
+    effects = walk.step(Event.DONE, Answer(b"last"))
+
+    assert seen == left_s
+    assert replies_of(effects) == [(names[last], Cause.OK)]
+    assert (walk.state, walk.left_s, walk.instance.room) == (State.IDLE, None, 3)
+
+
+CAUSES = [
+    (Event.DEADLINE, None, [Cause.TIMEOUT, Cause.EXIT, Cause.EXIT]),
+    (Event.EXITED, Exit(7), [Cause.EXIT] * 3),
+    (Event.EXITED, Exit(-11), [Cause.SIGNAL] * 3),
+    (Event.EXITED, Exit(-9, is_oom=True), [Cause.OOM] * 3),
+    (Event.BROKEN, Broken("bad frame"), [Cause.EXIT] * 3),
+    (Event.BROKEN, Broken("stopped", is_cancelled=True), [Cause.CANCELLED] * 3),
+    (Event.BROKEN, OUT_OF_MEMORY, [Cause.OOM] * 3),
+]
+
+
+@pytest.mark.parametrize("is_draining", [False, True])
+@pytest.mark.parametrize(("event", "detail", "causes"), CAUSES)
+def test_what_ends_all(
+    event: Event, detail: Broken | Exit | None, causes: list[Cause], is_draining: bool
+) -> None:
+    """Every caller is told, and every Start has its End, once each, whatever comes after."""
+    walk = three()
+    if is_draining:
+        assert walk.step(Event.STOP) == []
+    effects = walk.step(event, detail)
+    if walk.state is not State.DEAD:
+        effects += walk.step(Event.DONE, Answer(b"too late"))
+        effects += walk.step(Event.EXITED, Exit(-9))
+
+    assert replies_of(effects) == list(zip(["first", "second", "third"], causes, strict=True))
+    assert [e.request_id for e in effects if isinstance(e, End)] == ["first", "second", "third"]
+
+
+@pytest.mark.parametrize(
+    ("undelivered", "requeued"),
+    [(0, []), (1, ["third"]), (2, ["third", "second"]), (3, ["third", "second", "first"])],
+)
+def test_what_had_not_begun_is_given_on(undelivered: int, requeued: list[str]) -> None:
+    """The last ones, the newest first: each is put at the head of the queue."""
+    walk = three()
+    effects = walk.step(Event.EXITED, Exit(7, undelivered=undelivered))
+    told = [id for id, _ in replies_of(effects)]
+
+    assert [e.request.id for e in effects if isinstance(e, Requeue)] == requeued
+    assert told == ["first", "second", "third"][: 3 - undelivered]
+
+
+def test_abandoned() -> None:
+    """It is told once, takes its room until it is over, and is not given to another instance."""
+    walk = three()
+    request = walk.instance.open[3].request
+    effects = walk.step(Event.ABANDONED, request)
+
+    assert replies_of(effects) == [("third", Cause.CANCELLED)]
+    assert walk.instance.room == 0
+    effects = walk.step(Event.EXITED, Exit(7, undelivered=1))
+    assert replies_of(effects) == [("first", Cause.EXIT), ("second", Cause.EXIT)]
+    assert not [e for e in effects if isinstance(e, Requeue)]
+
+
+def test_draining_waits_for_all() -> None:
+    """No room is offered, and the end comes with the last answer."""
+    walk = three()
+    walk.step(Event.STOP)
+    for number in (2, 1):
+        effects = walk.step(Event.ANSWERED, Answer(sequence=number))
+        assert (walk.state, effects[-1].__class__) == (State.DRAINING, Reply)
+
+    assert walk.step(Event.DONE, Answer())[-1] == Terminate()
+    assert walk.state is State.TERMINATING
