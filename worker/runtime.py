@@ -17,7 +17,7 @@ import signal
 import sys
 import time
 
-from worker import custom, importer, wire, wsgi
+from worker import custom, debugging, importer, wire, wsgi
 from worker.channel import Channel, ChannelClosed
 from worker.context import make_context_factory
 from worker.environment import build_environment, build_sys_path
@@ -85,13 +85,16 @@ class Runtime(object):
         try:
             report = self._raise_walls()
             self._held = report["held"]
+            if setup.get("debug"):
+                step = "start the debugger"
+                report["debug"] = debugging.listen(setup)
             self._channel.send(wire.WALLS, b"", wire.pack_walls(report))
             step = "set the environment"
             self._set_surroundings()
             # It was there when the configuration was read; that may be long ago.
             step = "enter the code directory " + setup["code_dir"]
             os.chdir(setup["code_dir"])
-            importer.install(setup["code_dir"], os.getcwd())
+            self._show_code()
             failure = None
         except (OSError, ValueError) as exc:
             text = "cannot %s: %s" % (step, getattr(exc, "strerror", None) or exc)
@@ -103,6 +106,14 @@ class Runtime(object):
             self._log.begin(request_id)
             self._log.error(failure.body().decode("ascii"))
         return failure
+
+    def _show_code(self):
+        # type: () -> None
+        """Has what is imported from the code directory, which is the current one, say /code."""
+        if not self._setup.get("debug"):
+            importer.install(self._setup["code_dir"], os.getcwd())
+        elif "root" not in self._held:
+            debugging.map_code(os.getcwd())  # a debugger sets breakpoints in files that exist
 
     def _raise_walls(self):
         # type: () -> Dict[str, Any]
@@ -149,7 +160,11 @@ class Runtime(object):
     def _initialize(self):
         # type: () -> None
         request_id = self._setup["request_id"]
-        failure = self._enter(request_id) or self._run_hook("initializer", request_id)
+        failure = self._enter(request_id)
+        if failure is None:
+            if (self._setup.get("debug") or {}).get("waits"):
+                debugging.wait_attached()
+            failure = self._run_hook("initializer", request_id)
         if failure is None:
             self._channel.send(wire.READY, self._usage())
         else:

@@ -194,7 +194,8 @@ def unpack_usage(meta):
 
 def pack_walls(report):
     # type: (Dict[str, List[Any]]) -> bytes
-    """The body of a WALLS: what is held, what is lacking and why, which mounts are refused."""
+    """The body of a WALLS: what is held, what is lacking and why, which mounts are refused; and
+    the port where a debugger listens, if there is one."""
     return json.dumps(report).encode("ascii")
 
 
@@ -203,11 +204,14 @@ def unpack_walls(body):
     """The report in the body of a WALLS. Raises RemoteProtocolError when it is none."""
     try:
         report = json.loads(body.decode("ascii"))
-        return {
+        walls = {
             "held": [str(mechanism) for mechanism in report["held"]],
             "lacks": [(str(mechanism), str(reason)) for mechanism, reason in report["lacks"]],
             "mounts": [str(line) for line in report["mounts"]],
-        }
+        }  # type: Dict[str, List[Any]]
+        if "debug" in report:
+            walls["debug"] = [int(report["debug"])]
+        return walls
     except (ValueError, KeyError, TypeError):
         raise RemoteProtocolError("a WALLS that cannot be read") from None
 

@@ -15,7 +15,7 @@ _MOST_LINES = 8
 def progress_lines(supervisor: Supervisor, now: float) -> list[str]:
     """One line for each instance that has been in its state for a second; the first few only."""
     grace_s = supervisor.host.settings.grace_s
-    lines = [_line(shell.machine, grace_s, now) for shell in supervisor.shells()]
+    lines = [_line(shell.machine, grace_s, shell.clock_s(now)) for shell in supervisor.shells()]
     told = [line for line in lines if line]
     if len(told) > _MOST_LINES:
         told[_MOST_LINES:] = [f"and for {len(told) - _MOST_LINES} more"]

@@ -29,6 +29,11 @@ def run_loaded(config: Config, options: RunOptions, early: Launch | None = None)
     """As `run`, of a configuration that was loaded, and whose findings were told."""
     settings = with_options(config.settings, options)
     spec = None
+    if options.debugged and options.events is not None:
+        talk.error("--debug is for a run that serves", "leave the events out, and use fcbox invoke")
+        if early:
+            early.abandon()
+        return exits.USAGE
     if options.events is not None:
         spec = choose_function(config)
         if spec is None:

@@ -19,7 +19,7 @@ import os
 import socket
 import time
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from typing import TYPE_CHECKING
 
 from sandbox.cli import exits, talk
@@ -39,6 +39,7 @@ from sandbox.http.server import serve as serve_http
 
 if TYPE_CHECKING:
     from sandbox.cli.services import Service
+    from sandbox.debug.debugging import Debugging
 
 __all__ = ["serve"]
 
@@ -67,8 +68,23 @@ def serve(
         if launch:
             launch.abandon()
         return _cannot_listen(door, settings.port, exc)
-    with listener, asyncio.Runner(loop_factory=_new_loop) as runner:
-        return runner.run(_Serving(listener, door, specs, settings, options, launch).run())
+    debugging = _open_debugging(specs, settings, options) if options.debugged else None
+    if isinstance(debugging, int):
+        listener.close()
+        if launch:
+            launch.abandon()
+        return debugging
+    with listener, debugging or nullcontext(), asyncio.Runner(loop_factory=_new_loop) as runner:
+        serving = _Serving(listener, door, specs, settings, options, launch, debugging)
+        return runner.run(serving.run())
+
+
+def _open_debugging(
+    specs: Sequence[FunctionSpec], settings: BoxSettings, options: RunOptions
+) -> "Debugging | int":
+    from sandbox.debug.opening import open_debugging  # few runs need it
+
+    return open_debugging(specs, settings, options)
 
 
 class _Serving:
@@ -82,7 +98,9 @@ class _Serving:
         settings: BoxSettings,
         options: RunOptions,
         launch: Launch | None,
+        debugging: "Debugging | None" = None,
     ) -> None:
+        self._debugging = debugging
         self._launch = launch
         """Given back by whoever has it: the box, from its first line on."""
         self._listener = listener
@@ -135,7 +153,9 @@ class _Serving:
             if self._launch:
                 self._launch.abandon()
             raise
-        box = Box(self._loop, self._specs, self._settings, sinks, os.environ, self._launch)
+        adjust = self._debugging.adjusted if self._debugging else None
+        box = Box(self._loop, self._specs, self._settings, sinks, os.environ, self._launch, adjust)
+        box.supervisor.host.debugger = self._debugging
         if self._metrics_log:
             self._metrics_log.watch(box.supervisor)
         if options.verbosity:
@@ -167,6 +187,10 @@ class _Serving:
                 urls = "  ".join(trigger_addresses(spec.name, host, port))
                 methods = ", ".join(trigger_methods(spec))
                 self._say(f"{spec.name:{width}}  {urls}  {methods}".rstrip(), is_needed=True)
+        if self._debugging:
+            at = self._debugging.listener.getsockname()[1]
+            name = self._debugging.function
+            self._say(f"{name:{width}}  debugger: attach to 127.0.0.1:{at}", is_needed=True)
         self._introduce_door()
 
     def _introduce_door(self) -> None:

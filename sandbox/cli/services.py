@@ -39,6 +39,13 @@ def make_services(front: Front, options: RunOptions) -> list[Service]:
     services: list[Service] = [QueueService(front.queue), timers]
     if options.watches and options.config:
         services.append(_make_reload(front, options, say))
+    debugging = front.supervisor.host.debugger
+    if debugging:
+        from sandbox.debug.debugging import Debugging
+        from sandbox.debug.relay import Relay
+
+        assert isinstance(debugging, Debugging)
+        services.append(Relay(front, debugging))
     return services
 
 

@@ -23,6 +23,7 @@ class Box:
 
     Raises OSError like `Launch`, and for code that cannot be unpacked. Whatever it raises, Ctrl-C
     among it, the launch is given up then: the caller has nothing left to give back.
+    `adjust` makes of each spec, also of those that come later, the one that is run.
     """
 
     def __init__(
@@ -33,7 +34,9 @@ class Box:
         sinks: list[Sink],
         environ: Mapping[str, str],
         launch: Launch | None = None,
+        adjust: Callable[[FunctionSpec], FunctionSpec] | None = None,
     ) -> None:
+        self._adjust = adjust
         _raise_descriptor_limit()
         pythons = (spec.python for spec in specs)
         launch = launch or Launch(pythons, environ, settings.isolation)
@@ -86,6 +89,8 @@ class Box:
         self.supervisor.drain(self._drained)
 
     def _prepared(self, specs: Sequence[FunctionSpec]) -> Sequence[FunctionSpec]:
+        if self._adjust:
+            specs = [self._adjust(spec) for spec in specs]
         return with_real_paths(_unpacked(specs, self.registration.code), self._is_open)
 
     def _drained(self) -> None:

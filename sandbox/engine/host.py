@@ -4,7 +4,7 @@ import os
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from sandbox.core.ids import IdSource
 from sandbox.core.spec import BoxSettings, FunctionSpec
@@ -18,7 +18,7 @@ from sandbox.engine.walls import BoxWalls
 from sandbox.engine.zygotes import Zygote
 from worker import wire
 
-__all__ = ["Host", "LifecycleEvent"]
+__all__ = ["Debugger", "Host", "LifecycleEvent"]
 
 _RECHECK_S = 0.001
 _LAST_GROUPS_S = 1.0
@@ -31,6 +31,16 @@ _SPARE_RETRY_S = 1.0
 _MOST_TOLD = 1000
 _INSTEAD = "variables that begin with it name the local directory instead"
 _NOWHERE = "the function has to do without"
+
+
+class Debugger(Protocol):
+    """What leads clients to the debugger of a function. Shells are `InstanceShell`s."""
+
+    def setup_of(self, spec: FunctionSpec) -> dict[str, object] | None:
+        """What an instance of this function is to do for it; None for other functions."""
+
+    def on_listening(self, shell: Any, port: int) -> None:
+        """The debugger of this instance takes clients; the instance's clocks stand still."""
 
 
 class LifecycleEvent(NamedTuple):
@@ -60,6 +70,7 @@ class Host:
         self.walls = BoxWalls(settings, box_tag, home)
         self.memory = MemoryWatch(loop)
         self.listeners: list[Callable[[LifecycleEvent], None]] = []
+        self.debugger: Debugger | None = None
         self.on_ended: Callable[[], None] | None = None
         """Called when something ended, once the box is being closed."""
         self._serial = 0

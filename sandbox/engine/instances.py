@@ -47,6 +47,7 @@ __all__ = ["InstanceShell", "PoolSide", "make_setup"]
 _LEAVING = frozenset(
     (State.DRAINING, State.PRESTOPPING, State.TERMINATING, State.KILLING, State.DEAD)
 )
+_ENDING = frozenset((State.TERMINATING, State.KILLING, State.DEAD))
 _EVENT_OF = {
     wire.HELLO: Event.HELLO,
     wire.READY: Event.READY,
@@ -100,6 +101,9 @@ class InstanceShell:
         self._enclosure = Enclosure(
             host.walls, host.memory, spec, guest, self.machine.note_memory, self._out_of_memory
         )
+        self._paused_s: float | None = None
+        self._behind_s = 0.0
+        """How long its clocks stood still."""
         self._asked = 0
         """How many callbacks the worker was asked to run."""
         # No text in UTF-8 holds a byte FF: none of it is ever held back as half a token.
@@ -127,9 +131,30 @@ class InstanceShell:
 
     @property
     def deadline_s(self) -> float | None:
-        """The machine's deadline; the idle timeout's while IDLE."""
+        """The machine's deadline; the idle timeout's while IDLE; none while its clocks stand."""
+        if self._paused_s is not None:
+            return None
         deadline_s = self.machine.deadline_s
-        return self.idle_until_s if deadline_s is None else deadline_s
+        return self.idle_until_s if deadline_s is None else deadline_s + self._behind_s
+
+    def clock_s(self, now: float) -> float:
+        """The machine's time: it does not know of the time that its clocks stood still."""
+        return (now if self._paused_s is None else self._paused_s) - self._behind_s
+
+    def pause(self) -> None:
+        """Its clocks stand still: a debugger has it, and people take their time."""
+        if self._paused_s is None and self.state not in _ENDING:
+            self._paused_s = time.monotonic()
+
+    def resume(self) -> None:
+        """Its clocks go on where they stood."""
+        if self._paused_s is None:
+            return
+        stood_s, self._paused_s = time.monotonic() - self._paused_s, None
+        self._behind_s += stood_s
+        if self.idle_until_s is not None:
+            self.idle_until_s += stood_s
+        self._host.deadlines.watch(self)
 
     def on_deadline(self, now: float) -> None:
         """See `Deadlines`."""
@@ -141,8 +166,10 @@ class InstanceShell:
     def handle(self, event: Event, detail: Answer | Broken | Exit | Request | None = None) -> None:
         """Feeds the machine one event and performs what it asks for."""
         machine = self.machine
-        for effect in machine.handle(event, time.monotonic(), detail):
+        for effect in machine.handle(event, self.clock_s(time.monotonic()), detail):
             _PERFORM[type(effect)](self, effect)
+        if machine.state in _ENDING:
+            self.resume()  # no callback runs any more
         self._host.deadlines.watch(self)
         if machine.state in _LEAVING and not self.has_left:
             self.has_left = True
@@ -202,6 +229,9 @@ class InstanceShell:
         self.handle(event, Answer(message.body, is_failed, rss_kb, number))
 
     def _take_walls(self, report: dict[str, list[Any]]) -> None:
+        for port in report.get("debug", ()):
+            if self._host.debugger:
+                self._host.debugger.on_listening(self, port)
         refusal = self._host.take_walls(self.machine.spec, report)
         if refusal:
             self._guest.failure = refusal
@@ -263,7 +293,10 @@ class InstanceShell:
             guest.kill_tree()
             return
         guest.allow(spec.concurrency)
-        setup = make_setup(spec, host, self.id, effect.request_id, self._token, walls)
+        debug = host.debugger.setup_of(spec) if host.debugger else None
+        if debug:
+            self.pause()  # to start the debugger takes longer than some Initializers may
+        setup = make_setup(spec, host, self.id, effect.request_id, self._token, walls, debug)
         guest.send(wire.SETUP, b"", setup)
 
     def _send_invoke(self, effect: SendInvoke) -> None:
@@ -359,6 +392,7 @@ def make_setup(
     request_id: str,
     token: bytes,
     walls: dict[str, Any] | None,
+    debug: dict[str, object] | None = None,
 ) -> bytes:
     """The JSON of SETUP: everything that stays the same for the instance's life."""
     setup = {
@@ -392,6 +426,7 @@ def make_setup(
         "logger_layout": host.settings.logger_layout,
         "log_token": token.hex(),
         "walls": walls,
+        "debug": debug,
         "custom": _custom_part(spec),
     }
     return json.dumps(setup).encode("ascii")

@@ -89,6 +89,12 @@ class Pool:
             if not self._start(None):
                 self._backoff.failed("it cannot be executed")
 
+    def start_ahead(self) -> bool:
+        """Has an instance started that nobody waits for, unless there is one; whether there is."""
+        if self._serving or self._is_closing or self._refusal:
+            return self._serving > 0
+        return self._start(None)
+
     def recycle(self) -> None:
         """Lets each instance finish its request, runs its PreStop, replaces it."""
         for shell in list(self.shells.values()):
