@@ -20,6 +20,9 @@ MOST_PIPELINED = 8
 """Of so many requests in a row on one connection it is read on while the first one runs: uvicorn
 would not, and so not notice the end of the connection."""
 
+_MOST_JOINED_BYTES = 64 << 10
+_CONTINUE = b"HTTP/1.1 100 "
+
 
 class Protocol(HttpToolsProtocol):
     """As uvicorn's; but a client that has ended its half is gone from that moment on.
@@ -60,12 +63,13 @@ class Protocol(HttpToolsProtocol):
         super().on_headers_complete()
         if self.cycle is not before:  # its task has not begun yet
             self.scope[CALLER] = Caller()  # type: ignore[literal-required]
+            self.cycle.transport = _Joining(self.transport)  # type: ignore[assignment]
             self._open.append(self.cycle)
             if 1 < len(self._open) <= MOST_PIPELINED:
                 self.flow.resume_reading()
 
     def on_response_complete(self) -> None:
-        self._open.popleft()
+        self._open.popleft().transport.flush()  # type: ignore[attr-defined]
         super().on_response_complete()
 
     def eof_received(self) -> None:
@@ -87,3 +91,36 @@ class Protocol(HttpToolsProtocol):
     def _leave(self) -> None:
         for cycle in self._open:
             cycle.scope[CALLER].leave()  # type: ignore[literal-required]
+
+
+class _Joining:
+    """The transport of one answer, whose head goes out together with the first part of its body.
+
+    uvicorn writes one after the other. The second system call is what it costs least: the client
+    is woken by the head, reads it, and goes to sleep again.
+    """
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self._head: bytes | None = None
+        self._is_begun = False
+        self.is_closing = transport.is_closing
+
+    def write(self, data: bytes) -> None:
+        if self._head is not None and len(data) <= _MOST_JOINED_BYTES:
+            data, self._head = self._head + data, None
+        elif not self._is_begun and not data.startswith(_CONTINUE):
+            self._is_begun, self._head = True, data
+            return
+        self.flush()
+        self._transport.write(data)
+
+    def flush(self) -> None:
+        """Nothing more of the answer will come, or not at once."""
+        if self._head is not None:
+            head, self._head = self._head, None
+            self._transport.write(head)
+
+    def close(self) -> None:
+        self.flush()
+        self._transport.close()
