@@ -27,6 +27,7 @@ from sandbox.core.outcome import Cause, Outcome
 from sandbox.core.spec import FunctionSpec
 from sandbox.engine.supervisor import EventTooLarge, UnknownFunction
 from sandbox.http.addresses import RESERVED, TOP, host_label, trigger_methods
+from sandbox.http.door import LOOPBACK
 from sandbox.http.front import Front
 from sandbox.http.http_events import (
     BadResponse,
@@ -98,7 +99,7 @@ class _IndexRoute(BaseRoute):
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         http = HttpRequest(scope, receive)
         specs = [pool.spec for pool in self._front.supervisor.pools.values()]
-        host, port = "127.0.0.1", scope["server"][1]
+        host, port = LOOPBACK if _label(scope) else _host(http), scope["server"][1]
         wants_html = "text/html" in http.headers.get("accept", "")
         text = (index_html if wants_html else index_text)(specs, host, port)
         # A host name that is no function's: the page helps, but it is not what was asked for.

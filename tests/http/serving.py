@@ -73,6 +73,7 @@ def write_config(
     pre_stop_timeout_s: int = 10,
     timeout_s: int = 30,
     box: Mapping[str, Any] | None = None,
+    **props: Any,
 ) -> Path:
     """An s.yaml with one function `f` whose index.py is `source`.
 
@@ -87,6 +88,7 @@ def write_config(
     if pre_stop:
         hooks["preStop"] = {"handler": f"index.{pre_stop}", "timeout": pre_stop_timeout_s}
     props = {
+        **props,
         "region": "cn-hangzhou",
         "functionName": "f",
         "runtime": "python3.10",

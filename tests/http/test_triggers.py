@@ -256,6 +256,24 @@ def test_a_trigger_that_asks_for_signatures_is_warned_of_once(served: Served) ->
     assert served.ask("GET", "/signed/").status == 200
 
 
+KEY = "local:secret"
+
+
+def test_with_an_access_key_anonymous_triggers_need_no_signature(tmp_path: Path) -> None:
+    with serving(tmp_path, write(tmp_path), "--access-key", KEY) as served:
+        anonymous, signed = served.ask("GET", "/f/x"), served.ask("GET", "/signed/x")
+        by_host = served.ask("GET", "/x", None, {"Host": "signed.localhost"})
+        nowhere = served.ask("POST", "/2023-03-30/functions/f/invocations", b"",
+                             {"Host": "f.localhost"})  # fmt: skip
+        plain = served.ask("POST", "/2023-03-30/functions/f/invocations", b"",
+                           {"Host": "plain.localhost"})  # fmt: skip
+        index = served.ask("GET", "/")
+
+    assert event_of(anonymous)["rawPath"] == "/x"
+    assert event_of(nowhere)["rawPath"] == "/2023-03-30/functions/f/invocations"
+    assert [each.status for each in (signed, by_host, plain, index)] == [403] * 4
+
+
 # --- methods --------------------------------------------------------------------------------------
 
 
