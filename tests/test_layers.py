@@ -28,7 +28,9 @@ PROCESS_CALLS = {
 }  # fmt: skip
 """What makes, signals or waits for processes."""
 PROCESS_MODULES = {"subprocess", "multiprocessing", "pty"}
-PROCESS_FILES = {"sandbox/engine/procs.py", "worker/clone.py", "worker/zygote.py"}
+PROCESS_FILES = {
+    "sandbox/engine/procs.py", "worker/clone.py", "worker/server.py", "worker/zygote.py",
+}  # fmt: skip
 
 
 def name_of(path: Path) -> str:

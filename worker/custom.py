@@ -20,7 +20,7 @@ import threading
 from worker import passing, wire
 from worker.channel import ChannelClosed, SharedChannel
 from worker.failures import Failure
-from worker.server import Server, choose_port, end_like, program
+from worker.server import Server, TookTooLong, choose_port, end_like, program, run_command
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,6 +32,8 @@ __all__ = ["serve"]
 
 _MOST_OF_A_HOOK = 64 << 10
 _LAST_WORDS_S = 5.0
+_GIVEN_UP_S = 3.0
+"""What a server has to end by its SIGTERM, once it has failed its health checks."""
 _DEATH_S = 1.0
 """A connection that breaks is mostly the shadow of a death: wait this long for it."""
 NOT_STARTED = "FunctionNotStarted"
@@ -55,7 +57,7 @@ def serve(channel, setup, held, say, failure):
     signal.signal(signal.SIGTERM, lambda signum, frame: server.terminate())
     threading.Thread(target=conversation.run, daemon=True).start()
     status = server.wait()
-    conversation.is_settled.wait(_LAST_WORDS_S)
+    conversation.finish(_LAST_WORDS_S)
     end_like(status)
 
 
@@ -64,9 +66,9 @@ class _Conversation(object):
 
     def __init__(self, channel, setup, say):
         # type: (SharedChannel, Dict[str, Any], Callable[[str], None]) -> None
-        self.is_settled = threading.Event()
-        """The start is over, and the supervisor knows how it went."""
         self.server = Server(0)
+        self._unsaid = 1  # the end of the start, and each answer that is due
+        self._said = threading.Condition()
         self._channel = channel
         self._setup = setup
         self._custom = setup["custom"]
@@ -101,15 +103,26 @@ class _Conversation(object):
                 self.refuse(failed)
             else:
                 self._channel.send(wire.READY, self._usage())
-            self.is_settled.set()
+            self._one_is_said()
             self._watch_health()
             self._listen()
         except ChannelClosed:
-            self.is_settled.set()
+            self._one_is_said()
             self.server.terminate()
-        except (OSError, wire.ProtocolError) as exc:
-            os.write(2, b"the channel of the runtime broke: %s\n" % str(exc).encode("utf-8"))
-            os._exit(1)
+        except Exception as exc:
+            _give_up(exc)
+
+    def finish(self, timeout_s):
+        # type: (float) -> None
+        """Waits until the supervisor has what the server said before it ended."""
+        with self._said:
+            self._said.wait_for(lambda: self._unsaid <= 0, timeout_s)
+
+    def _one_is_said(self):
+        # type: () -> None
+        with self._said:
+            self._unsaid -= 1
+            self._said.notify_all()
 
     def refuse(self, body):
         # type: (bytes) -> None
@@ -159,6 +172,9 @@ class _Conversation(object):
                 text = "%s, %d times in a row: the instance is given up" % (why, failures)
                 self._say(Failure("HealthCheckFailed", text).body().decode("ascii"))
                 self.server.terminate()
+                # A server that hangs may not even come to its handler of the SIGTERM.
+                if not self.server.has_ended.wait(_GIVEN_UP_S):
+                    self.server.terminate(signal.SIGKILL)
                 return
 
     def _is_unwell(self, check):
@@ -182,19 +198,37 @@ class _Conversation(object):
             if message.kind == wire.PRESTOP:
                 self._pre_stop(message.meta.decode("ascii"))
                 continue
+            if self.server.has_ended.is_set():
+                return  # without a mark: another instance takes it
             # In the order in which they came: what has no mark has not begun.
             self._channel.witness_begin()
+            with self._said:
+                self._unsaid += 1
             if self._custom["concurrency"] > 1:
-                threading.Thread(target=self._serve_apart, args=(message,), daemon=True).start()
+                self._serve_apart(message)
             else:
-                self._invoke(message)
+                self._answer(message)
 
     def _serve_apart(self, message):
+        # type: (wire.Message) -> None
+        try:
+            threading.Thread(target=self._answer, args=(message,), daemon=True).start()
+        except RuntimeError:  # no thread more: the server took what the instance may have
+            failure = Failure("NoThread", "there is no thread to pass the request on")
+            self._say(failure.body().decode("ascii"))
+            self._channel.send(wire.FAILED, message.meta + self._usage(), failure.body())
+            self._one_is_said()
+
+    def _answer(self, message):
         # type: (wire.Message) -> None
         try:
             self._invoke(message)
         except ChannelClosed:
             self.server.terminate()
+        except Exception as exc:
+            _give_up(exc)
+        finally:
+            self._one_is_said()
 
     def _invoke(self, message):
         # type: (wire.Message) -> None
@@ -269,13 +303,9 @@ class _Conversation(object):
 
     def _run_command(self, command, timeout_s):
         # type: (List[str], Optional[float]) -> Optional[Failure]
-        import subprocess
-
         try:
-            process = subprocess.Popen(program(self._setup, command))
-            status = process.wait(timeout_s)
-        except subprocess.TimeoutExpired:
-            process.kill()
+            status = run_command(program(self._setup, command), timeout_s)
+        except TookTooLong:
             return _timed_out(timeout_s)
         except (OSError, ValueError) as exc:
             why = getattr(exc, "strerror", None) or exc
@@ -300,6 +330,16 @@ class _Conversation(object):
     def _usage(self):
         # type: () -> bytes
         return wire.pack_usage(self.server.peak_kb())
+
+
+def _give_up(exc):
+    # type: (Exception) -> None
+    """Does not return: a thread that ended alone would leave requests without an answer."""
+    text = "the channel of the runtime broke: %s: %s\n" % (type(exc).__name__, exc)
+    try:
+        os.write(2, text.encode("utf-8", "backslashreplace"))
+    finally:
+        os._exit(1)
 
 
 def _says_failed(answer):

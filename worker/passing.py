@@ -69,6 +69,8 @@ def ask(port, method, target, headers, body=b"", timeout_s=None):
             connection.send(body)
         response = connection.getresponse()
         taken = response.read(wire.MAX_ANSWER_BYTES + 1)
+        if response.length and len(taken) <= wire.MAX_ANSWER_BYTES:
+            raise NoAnswer("it ended %d bytes before its end" % response.length)
     except (http.client.HTTPException, ValueError) as exc:
         raise NoAnswer("%s: %s" % (type(exc).__name__, exc)) from None
     finally:

@@ -1,4 +1,4 @@
-"""The server process of a custom runtime: started once, reaped once, and the port it is to have.
+"""The processes of a custom runtime: its server, started once and reaped once, and hooks' commands.
 
 Its end is the end of the instance, in the same way: who looks at the worker's exit status sees the
 server's.
@@ -14,9 +14,9 @@ from worker.environment import localized
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, List
+    from typing import Any, Dict, List, Optional
 
-__all__ = ["Server", "choose_port", "end_like", "program"]
+__all__ = ["Server", "TookTooLong", "choose_port", "end_like", "program", "run_command"]
 
 _MOST_TRIES = 20
 _LOOK_S = 0.01
@@ -74,6 +74,24 @@ def program(setup, command):
     return argv
 
 
+class TookTooLong(Exception):
+    """A command was killed, as its time was up."""
+
+
+def run_command(argv, timeout_s):
+    # type: (List[str], Optional[float]) -> int
+    """Its exit status, or minus the signal. Raises OSError, ValueError, and TookTooLong."""
+    import subprocess
+
+    process = subprocess.Popen(argv)
+    try:
+        return process.wait(timeout_s)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+        raise TookTooLong from None
+
+
 class Server(object):
     """One process. `wait` is for the main thread; all else may be asked by any."""
 
@@ -93,12 +111,12 @@ class Server(object):
         self._process = subprocess.Popen(argv)
         self.pid = self._process.pid
 
-    def terminate(self):
-        # type: () -> None
-        """SIGTERM, unless it has been reaped."""
+    def terminate(self, signum=signal.SIGTERM):
+        # type: (int) -> None
+        """That signal, unless it has been reaped."""
         with self._lock:
             if self.pid and not self.has_ended.is_set():
-                os.kill(self.pid, signal.SIGTERM)
+                os.kill(self.pid, signum)
 
     def wait(self):
         # type: () -> int

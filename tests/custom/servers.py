@@ -34,6 +34,8 @@ def invoke():
         threading.Event().wait()
     if event == b"together":
         return "%d" % (ALL_IN.wait(20) >= 0)
+    while event == b"wait" and not os.path.exists("go"):
+        time.sleep(0.01)
     if event == b"fail":
         return "not good", 500
     if event == b"404":

@@ -96,10 +96,15 @@ def test_requests_overlap(tmp_path: Path, level: str) -> None:
 
 
 def test_cold_start_when_all_are_full(tmp_path: Path) -> None:
-    """Six that wait for two more each need two instances, and no third one is made."""
+    """Six that run at the same time need two instances, and no third one is made."""
     spec = flask_function(tmp_path, concurrency=3, max_instances=5)
+    results: list[InvokeResult] = []
     with open_box(tmp_path, spec, settings()) as box:
-        results = together(box, [b"together"] * 6)
+        call = threading.Thread(target=lambda: results.extend(together(box, [b"wait"] * 6)))
+        call.start()
+        box.until(lambda events: [e.name for e in events].count("fcbox:Invoke:Start") == 6, "all")
+        Path(spec.code_dir, "go").touch()
+        call.join()
         created = box.names().count("fc:Instance:Creating")
 
     assert {r.cause for r in results} == {Cause.OK}
@@ -312,3 +317,104 @@ def test_caller_of_one_of_several_goes_away(tmp_path: Path) -> None:
 
     assert outcomes[0].cause is Cause.CANCELLED
     assert (again.body, again.instance_id) == (b"fine", warm.instance_id)
+
+
+RAW = """
+import os, signal, socket, threading, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+server = socket.create_server(("0.0.0.0", int(os.environ["FC_SERVER_PORT"])))
+def serve(end):
+    got = b""
+    while not (b"\\r\\n\\r\\n" in got and (got.startswith(b"GET") or got.endswith(b"!"))):
+        data = end.recv(1 << 16)
+        if not data:
+            return
+        got += data
+    WHAT
+HUNG = []
+while True:
+    end, _ = server.accept()
+    threading.Thread(target=serve, args=(end,)).start()
+"""
+ENDS_SAYING = """
+    end.sendall(b"HTTP/1.1 200 OK\\r\\ncontent-length: %d\\r\\n\\r\\n" % LENGTH + b"a" * SENT)
+    os._exit(0)
+"""
+
+
+DIED = "fcbox:Instance:Died"
+
+
+def wait_for_deaths(box: PatientSandbox, count: int) -> None:
+    wait_until(lambda: box.names().count(DIED) == count, "the end of an instance")
+
+
+def raw_source(what: str, **values: object) -> str:
+    """A server of its own HTTP: `what` answers a request whose event ends with `!`."""
+    for name, value in values.items():
+        what = what.replace(name, str(value))
+    return RAW.replace("    WHAT\n", what)
+
+
+@pytest.mark.parametrize("size", [5, 2 << 20])
+@pytest.mark.parametrize("concurrency", [1, 3])
+def test_answer_of_a_server_that_ends_at_once(tmp_path: Path, size: int, concurrency: int) -> None:
+    """What it said before its end is its answer, and the next one has another instance."""
+    source = raw_source(ENDS_SAYING, LENGTH=size, SENT=size)
+    spec = server_function(tmp_path, source, concurrency=concurrency)
+    with open_box(tmp_path, spec, settings()) as box:
+        for deaths in (1, 2, 3):
+            result = box.invoke("f", b"!")
+            assert (result.cause, len(result.body)) == (Cause.OK, size)
+            wait_for_deaths(box, deaths)
+
+
+def test_half_an_answer_is_none(tmp_path: Path) -> None:
+    """It said 9 bytes and sent 4: nobody takes those for the answer."""
+    what = ENDS_SAYING.replace("os._exit(0)", "end.close()")
+    source = raw_source(what, LENGTH=9, SENT=4)
+    with open_box(tmp_path, server_function(tmp_path, source), settings()) as box:
+        result = box.invoke("f", b"!")
+
+    assert "it ended 5 bytes before its end" in error_text(result)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"", b"nonsense\r\n\r\n", b"HTTP/1.1 200 OK\r\n" + b"a: b\r\n" * 200 + b"\r\n",
+        b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n-5\r\n",
+        b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n",
+        b"HTTP/1.1 200 " + b"x" * 70000, b"HTTP/1.1 -1 OK\r\n\r\n",
+    ],
+    ids=["nothing", "nonsense", "headers", "negative", "no-number", "long", "status"],
+)  # fmt: skip
+def test_malformed_answers(tmp_path: Path, answer: bytes) -> None:
+    """Each is told in words, under a failure of that request alone."""
+    what = f"    end.sendall({answer!r}) if got.count(b'bad!') else "
+    what += "end.sendall(b'HTTP/1.1 200 OK\\r\\n\\r\\nfine')\n    end.close()\n"
+    spec = server_function(tmp_path, raw_source(what), concurrency=2)
+    with open_box(tmp_path, spec, settings()) as box:
+        bad = box.invoke("f", b"bad!")
+        good = box.invoke("f", b"good!")
+
+    assert "the server did not answer /invoke" in error_text(bad)
+    assert (good.body, good.instance_id) == (b"fine", bad.instance_id)
+
+
+def test_a_hung_server_is_given_up(tmp_path: Path) -> None:
+    """It fails its checks and ignores the SIGTERM: it is killed, and another one serves."""
+    what = """
+    if got.endswith(b"hang!"):
+        HUNG.append(1)
+    if got.startswith(b"GET") and HUNG:
+        threading.Event().wait()
+    end.sendall(b"HTTP/1.1 200 OK\\r\\n\\r\\nfine")
+    end.close()
+"""
+    check = HealthCheck("/health", period_s=0.05, timeout_s=0.2, failure_threshold=2)
+    spec = server_function(tmp_path, raw_source(what), health_check=check)
+    with open_box(tmp_path, spec, settings("process")) as box:
+        assert box.invoke("f", b"hang!").body == b"fine"
+        wait_for_deaths(box, 1)
+        assert box.invoke("f", b"!").body == b"fine"
