@@ -548,3 +548,36 @@ def test_a_wsgi_application_by_the_invoke_api(wsgi: Served) -> None:
     assert answer.status == 200
     assert (answer.json["REQUEST_METHOD"], answer.json["PATH_INFO"]) == ("POST", "/")
     assert answer.json["body"] == "tick"
+
+
+# --- what comes with fcbox ------------------------------------------------------------------------
+
+CONFIGS = Path(__file__).resolve().parents[2] / "configs"
+TEMPLATES = Path(__file__).resolve().parents[2] / "sandbox" / "templates"
+
+
+def test_the_sample_of_a_wsgi_application(tmp_path: Path) -> None:
+    """As its README says."""
+    with serving(tmp_path, CONFIGS / "http-wsgi" / "s.yaml", "--python", sys.executable) as served:
+        headers = {"Host": f"http-wsgi.localhost:{served.port}"}
+        greeted = served.ask("GET", "/?name=world", None, headers)
+        pixel = served.ask("GET", "/http-wsgi/pixel")
+
+    assert (greeted.status, greeted.body) == (200, b"hello, world")
+    assert greeted.headers["content-type"] == "text/plain; charset=utf-8"
+    assert (pixel.headers["content-type"], pixel.body[:6]) == ("image/gif", b"GIF89a")
+
+
+def test_the_project_of_init(tmp_path: Path) -> None:
+    project = tmp_path / "project"
+    project.mkdir()
+    for file in ("s.yaml", "index.py"):
+        text = (TEMPLATES / "http" / file).read_text()
+        (project / file).write_text(text.replace("{{ name }}", "mine"))
+    with serving(tmp_path, project / "s.yaml", "--python", sys.executable) as served:
+        by_path = served.ask("GET", "/mine/?name=world")
+        by_host = served.ask("GET", "/?name=world", None, {"Host": "mine.localhost:9700"})
+        refused = served.ask("DELETE", "/mine/")
+
+    assert by_path.json == by_host.json == {"greeting": "hello, world"}
+    assert (refused.status, refused.headers["allow"]) == (405, "GET, POST")
