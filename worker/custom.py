@@ -50,6 +50,8 @@ def serve(channel, setup, held, say, failure):
     conversation = _Conversation(SharedChannel(channel, custom["concurrency"]), setup, say)
     if failure is None:
         failure = conversation.start("net_namespace" in held)
+        if failure is not None:
+            say(failure.body().decode("ascii"))
     if failure is not None:
         conversation.refuse(failure.body())
         channel.receive()  # nothing comes: it is ended, or hung up on
@@ -100,6 +102,7 @@ class _Conversation(object):
         try:
             failed = self._come_up()
             if failed:
+                self._say(failed.decode("utf-8", "replace"))
                 self.refuse(failed)
             else:
                 self._channel.send(wire.READY, self._usage())
@@ -126,8 +129,7 @@ class _Conversation(object):
 
     def refuse(self, body):
         # type: (bytes) -> None
-        """The instance is not going to serve."""
-        self._say(body.decode("utf-8", "replace"))
+        """The instance is not going to serve; its log says why."""
         self._channel.send(wire.INIT_FAILED, self._usage(), body)
 
     def _come_up(self):
@@ -252,18 +254,9 @@ class _Conversation(object):
         except (OSError, passing.NoAnswer, passing.TooLarge, wire.ProtocolError) as exc:
             if self.server.has_ended.wait(_DEATH_S):
                 return  # how it ended is told instead
-            kind, body = wire.FAILED, self._no_answer(path, exc)
+            kind, body = wire.FAILED, _no_answer(path, exc)
+            self._say(body.decode("ascii"))
         self._channel.send(kind, message.meta + self._usage(), body)
-
-    def _no_answer(self, path, exc):
-        # type: (str, Exception) -> bytes
-        if isinstance(exc, passing.TooLarge):
-            text = "the answer to %s is larger than %d bytes" % (path, wire.MAX_ANSWER_BYTES)
-            failure = Failure("ResponseSizeTooLarge", text)
-        else:
-            failure = Failure("NoAnswer", "the server did not answer %s: %s" % (path, exc))
-        self._say(failure.body().decode("ascii"))
-        return failure.body()
 
     # -- hooks -----------------------------------------------------------------------------------
 
@@ -272,6 +265,8 @@ class _Conversation(object):
         failed = b""
         if self._setup["pre_stop"] or self._custom["pre_stop_command"]:
             failed = self._run_hook("pre_stop", "GET", "/pre-stop", request_id, None)
+        if failed:
+            self._say(failed.decode("utf-8", "replace"))
         self._channel.send(wire.STOPPED, self._usage(), failed)
 
     def _initialize(self):
@@ -294,9 +289,9 @@ class _Conversation(object):
             if timeout_s and "timed out" in str(exc):
                 return _timed_out(timeout_s).body()
             self.server.has_ended.wait(_DEATH_S)
-            return self._no_answer(path, exc)
+            return _no_answer(path, exc)
         except (passing.NoAnswer, passing.TooLarge) as exc:
-            return self._no_answer(path, exc)
+            return _no_answer(path, exc)
         if 200 <= answer.status < 300 and not _says_failed(answer):
             return b""
         return answer.body[:_MOST_OF_A_HOOK] or _failure(path, answer).body()
@@ -350,6 +345,14 @@ def _says_failed(answer):
 def _failure(path, answer):
     # type: (str, passing.Answer) -> Failure
     return Failure("HTTPStatus", "the server answered %s with status %d" % (path, answer.status))
+
+
+def _no_answer(path, exc):
+    # type: (str, Exception) -> bytes
+    if isinstance(exc, passing.TooLarge):
+        text = "the answer to %s is larger than %d bytes" % (path, wire.MAX_ANSWER_BYTES)
+        return Failure("ResponseSizeTooLarge", text).body()
+    return Failure("NoAnswer", "the server did not answer %s: %s" % (path, exc)).body()
 
 
 def _timed_out(timeout_s):

@@ -204,7 +204,11 @@ class Pool:
         concurrency = self.spec.concurrency
         if concurrency == 1:
             return len(self._ahead)
-        coming = [shell for shell in self.shells.values() if shell.state in _ON_THE_WAY]
+        coming = [
+            shell
+            for shell in self.shells.values()
+            if shell.state in _ON_THE_WAY and not shell.is_retiring  # that one takes no other
+        ]
         return sum(concurrency - (shell not in self._ahead) for shell in coming)
 
     def _lacks_minimum(self) -> bool:

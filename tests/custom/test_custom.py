@@ -418,3 +418,36 @@ def test_a_hung_server_is_given_up(tmp_path: Path) -> None:
         assert box.invoke("f", b"hang!").body == b"fine"
         wait_for_deaths(box, 1)
         assert box.invoke("f", b"!").body == b"fine"
+
+
+def test_retiring_instance_has_no_room(tmp_path: Path) -> None:
+    """It serves who waits for it, and no other: that one has a new instance at once."""
+    hook = Callback("", 20.0, ("sh", "-c", "while [ ! -e go ]; do sleep 0.01; done"))
+    spec = flask_function(tmp_path, concurrency=3, max_instances=2, initializer=hook)
+    with open_box(tmp_path, spec, settings()) as box:
+        first = box.submit("f", b"first")
+        box.until(lambda events: any(e.name == "fc:Instance:Creating" for e in events), "it")
+        box.recycle("f")
+        second = box.submit("f", b"second")
+        wait_until(lambda: box.names().count("fc:Instance:Creating") == 2, "another instance")
+        Path(spec.code_dir, "go").touch()
+
+        assert (first.result().body, second.result().body) == (b"first", b"second")
+
+
+@pytest.mark.parametrize("is_entered", [False, True])
+def test_why_it_did_not_start_is_logged_once(tmp_path: Path, is_entered: bool) -> None:
+    """Whether the surroundings fail, or the server."""
+    spec = server_function(tmp_path, "raise SystemExit(1)")
+    why = "the server ended before it listened"
+    if not is_entered:
+        shutil.rmtree(spec.code_dir)
+        why = "cannot enter the code directory"
+    log = tmp_path / "log"
+    with (
+        log.open("wb") as file,
+        open_box(tmp_path, spec, settings(), log_format="fc", log_fd=file.fileno()) as box,
+    ):
+        result = box.invoke("f", b"")
+
+    assert (log.read_text().count(why), why in error_text(result)) == (1, True)
