@@ -179,6 +179,16 @@ def test_replaced_code_is_removed_when_no_instance_has_it(served: Served) -> Non
 # --- changing -------------------------------------------------------------------------------------
 
 
+def test_replaced_code_takes_no_code_of_others_with_it(served: Served, tmp_path: Path) -> None:
+    served.invoke(b"0")  # from here on the package of the file's function is known
+    send(served, "POST", "/functions", new_function("g"))
+    for _ in range(2):
+        assert send(served, "PUT", "/functions/g", {"code": code_of(SOURCE)}).status == 200
+
+    assert os.listdir(tmp_path / "code") == ["index.py"]
+    assert send(served, "GET", "/functions/f/code").status == 200
+
+
 def test_a_function_is_made_invoked_changed_and_deleted(served: Served) -> None:
     one = "def handler(event, context): return 'one'"
     two = "def handler(event, context): return 'two'"

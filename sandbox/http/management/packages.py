@@ -61,16 +61,23 @@ class Packages:
         self._directory = directory
         self._numbers = count()
         self._known: dict[str, Package] = {}
+        self._uploads: set[str] = set()
+        """Nothing but these is ever removed: what else is known belongs to somebody."""
 
     def upload(self, text: object, checksum: object) -> str:
         """Stores what `code.zipFile` holds; gives the path. Raises Refused."""
         data = _decoded(text)
         path = self._new_path()
-        with open(path, "xb") as file:
-            file.write(data)
+        self._uploads.add(path)
+        try:
+            with open(path, "xb") as file:
+                file.write(data)
+        except OSError:  # of a full disk
+            self.forget(path)
+            raise
         found = str(crc64([data]))
         if checksum not in (None, "", found):
-            os.unlink(path)
+            self.forget(path)
             text = f"code.checksum is {checksum!r}, but that of the package is {found}"
             raise Refused(400, "InvalidArgument", text)
         self._known[path] = Package(path, len(data), found)
@@ -85,6 +92,7 @@ class Packages:
 
     def forget(self, path: str) -> None:
         """Removes an upload and what came out of it."""
+        self._uploads.remove(path)
         self._known.pop(path, None)
         with suppress(OSError):
             os.unlink(path)
@@ -102,10 +110,9 @@ class Packages:
 
     def sweep(self, in_use: Collection[str]) -> None:
         """Removes uploads whose directories no function and no instance has any more."""
-        for path in list(self._known):
+        for path in list(self._uploads):
             folder = os.path.realpath(path.removesuffix(".zip"))
-            is_upload = os.path.isdir(folder)
-            if is_upload and not any(each.startswith(f"{folder}/") for each in in_use):
+            if not any(each.startswith(f"{folder}/") for each in in_use):
                 self.forget(path)
 
     def _new_path(self) -> str:
