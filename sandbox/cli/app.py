@@ -443,9 +443,7 @@ def generate_event(
     """Print an event as a trigger of the cloud sends it."""
     from sandbox.cli.generate_event import generate_event as generate
 
-    code = generate(
-        kind, parameters or (), lists_parameters=lists_parameters, time=time, seed=seed
-    )
+    code = generate(kind, parameters or (), lists_parameters=lists_parameters, time=time, seed=seed)
     raise typer.Exit(code)
 
 
