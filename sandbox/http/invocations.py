@@ -1,11 +1,10 @@
 """Functions that run for an HTTP request: the body in, the outcome out, no more than the limits."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 
 from starlette.requests import ClientDisconnect
 from starlette.requests import Request as HttpRequest
-from starlette.types import Receive
 
 from sandbox.core.effects import Request
 from sandbox.core.outcome import Outcome
@@ -70,7 +69,12 @@ class Invocations:
         if declared.isdecimal():
             self._check_body(int(declared), 0, limit)
         chunks = []
-        async for chunk in _stream(http.receive, self._limits.silence_s):
+        is_more = True
+        while is_more:
+            message = await http.receive()
+            if message["type"] == "http.disconnect":
+                raise ClientDisconnect
+            is_more, chunk = message.get("more_body", False), message.get("body", b"")
             self._check_body(held.bytes + len(chunk), len(chunk), limit)
             held.bytes += len(chunk)
             self._events_bytes += len(chunk)
@@ -127,22 +131,6 @@ class Invocations:
         except asyncio.CancelledError:
             self._supervisor.cancel(name, request)
             raise
-
-
-async def _stream(receive: Receive, silence_s: float) -> AsyncIterator[bytes]:
-    """The body as it comes. Raises ClientDisconnect, and Refused when no more of it comes."""
-    is_more = True
-    while is_more:
-        try:
-            async with asyncio.timeout(silence_s):
-                message = await receive()
-        except TimeoutError:
-            text = f"nothing more of the body has come for {silence_s:g} s"
-            raise Refused(408, "RequestTimeout", text) from None
-        if message["type"] == "http.disconnect":
-            raise ClientDisconnect
-        is_more = message.get("more_body", False)
-        yield message.get("body", b"")
 
 
 class _Held:

@@ -81,8 +81,9 @@ class InvokeApi:
         http = HttpRequest(scope, receive)
         name = self._name_of(scope)
         spec = self._front.spec_of(name)
-        is_async = _choice(http, "X-Fc-Invocation-Type", "Sync", "Async") == "Async"
-        wants_log = _choice(http, "X-Fc-Log-Type", "None", "Tail") == "Tail"
+        headers = dict(scope["headers"])
+        is_async = _choice(headers, "X-Fc-Invocation-Type", "Sync", "Async") == "Async"
+        wants_log = _choice(headers, "X-Fc-Log-Type", "None", "Tail") == "Tail"
         answer: Response | _Answer
         try:
             if is_async:
@@ -140,9 +141,12 @@ def _check_qualifier(qualifier: str) -> None:
         raise Refused(404, f"{kind.capitalize()}NotFound", text)
 
 
-def _choice(http: HttpRequest, header: str, *choices: str) -> str:
+def _choice(headers: Mapping[bytes, bytes], header: str, *choices: str) -> str:
     """The one of `choices` that the header names; the first one when it is absent."""
-    value = http.headers.get(header, choices[0])
+    given = headers.get(header.lower().encode("ascii"))
+    if given is None:
+        return choices[0]
+    value = given.decode("latin-1")
     for choice in choices:
         if value.lower() == choice.lower():
             return choice

@@ -15,5 +15,3 @@ class Limits(NamedTuple):
     target_bytes: int = 4 << 10
     requests: int = 1000
     events_bytes: int = 32 * MAX_EVENT_BYTES
-    silence_s: float = 30.0
-    """How long a body may come to a stop on its way."""

@@ -11,11 +11,11 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from sandbox.http.caller import CALLER, Caller
 
-__all__ = ["HEAD_TIMEOUT_S", "Protocol"]
+__all__ = ["SILENCE_S", "Protocol"]
 
-HEAD_TIMEOUT_S = 30.0
-"""How long the head of a request may take, from its first byte or from the connection on. uvicorn
-waits for ever."""
+SILENCE_S = 30.0
+"""How long the head of a request may take, from its first byte or from the connection on, and each
+further piece of its body. uvicorn waits for ever."""
 MOST_PIPELINED = 8
 """Of so many requests in a row on one connection it is read on while the first one runs: uvicorn
 would not, and so not notice the end of the connection."""
@@ -35,27 +35,31 @@ class Protocol(HttpToolsProtocol):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._open: deque[RequestResponseCycle] = deque()
-        self._is_in_head = True
-        self._head_timer: asyncio.TimerHandle | None = None
+        self._is_in_head = self._is_in_request = True
+        self._patience: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._watch_head()
+        self._wait_for_rest()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._is_in_head = False
-        self._watch_head()
+        self._is_in_request = False
+        self._wait_for_rest()
         self._tell_gone()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
-        if self._is_in_head or self._head_timer:
-            self._watch_head()
+        if self._is_in_request or self._patience:
+            self._wait_for_rest()
 
     def on_message_begin(self) -> None:
-        self._is_in_head = True
+        self._is_in_head = self._is_in_request = True
         super().on_message_begin()
+
+    def on_message_complete(self) -> None:
+        self._is_in_request = False
+        super().on_message_complete()
 
     def on_headers_complete(self) -> None:
         self._is_in_head = False
@@ -75,12 +79,13 @@ class Protocol(HttpToolsProtocol):
     def eof_received(self) -> None:
         self._tell_gone()
 
-    def _watch_head(self) -> None:
-        if self._is_in_head and self._head_timer is None:
-            self._head_timer = self.loop.call_later(HEAD_TIMEOUT_S, self.transport.abort)
-        elif not self._is_in_head and self._head_timer:
-            self._head_timer.cancel()
-            self._head_timer = None
+    def _wait_for_rest(self) -> None:
+        """Most requests come in one piece, and need no timer."""
+        if self._patience and not (self._is_in_request and self._is_in_head):
+            self._patience.cancel()
+            self._patience = None
+        if self._is_in_request and self._patience is None:
+            self._patience = self.loop.call_later(SILENCE_S, self.transport.abort)
 
     def _tell_gone(self) -> None:
         for cycle in self._open:
