@@ -642,9 +642,9 @@ def test_noted_memory_counts() -> None:
 # -- freezing ------------------------------------------------------------------------------------
 
 
-def frozen(**hooks: Callback | None) -> Walk:
+def frozen(pre_stop: Callback | None = STOP_HOOK) -> Walk:
     """IDLE, without a request, and frozen."""
-    walk = Walk(is_waited_for=False, is_frozen_when_idle=True, **hooks)
+    walk = Walk(pre_stop=pre_stop, is_waited_for=False, is_frozen_when_idle=True)
     assert Freeze() not in walk.to_idle()  # its request may wait for it
     assert walk.step(Event.REST) == [Freeze()]
     assert walk.left_s is None
