@@ -347,11 +347,17 @@ def init(
     template: Annotated[
         Template, typer.Option("--template", help="What it is an example of.")
     ] = Template.event,
+    vscode: Annotated[
+        bool,
+        typer.Option(
+            "--vscode", help="Write .vscode/launch.json; into a project that is there, that alone."
+        ),
+    ] = False,
 ) -> None:
     """Write a small project that runs at once; no file is ever overwritten."""
     from sandbox.cli.init import init as write_project
 
-    raise typer.Exit(write_project(directory, template.value))
+    raise typer.Exit(write_project(directory, template.value, vscode))
 
 
 @config_app.command("show")

@@ -13,6 +13,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from sandbox.cli import exits, talk
+from sandbox.cli.vscode import LAUNCH_FILE, launch_file
 
 __all__ = ["TEMPLATES", "function_name", "init"]
 
@@ -20,25 +21,37 @@ TEMPLATES = Path(__file__).resolve().parent.parent / "templates"
 
 _PLACEHOLDER = b"{{ name }}"
 _MAX_NAME_CHARS = 64
+_TO_DEBUG = "next: fcbox run --debug FUNCTION, and press F5 in VS Code"
 _NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9_-]+")
 
 
-def init(directory: str | None, template: str) -> int:
-    """Writes the template's files into the directory, all or none; gives the exit code."""
+def init(directory: str | None, template: str, has_launch_file: bool = False) -> int:
+    """Writes the template's files into the directory, all or none; gives the exit code.
+
+    With `has_launch_file` also the one for VS Code, and that alone into a project that is there.
+    """
     target = Path(directory or ".")
     name = function_name(os.path.basename(os.path.abspath(target)), template)
-    files = _rendered(template, name)
+    is_there = has_launch_file and any((target / each).exists() for each in ("s.yaml", "s.yml"))
+    files = {} if is_there else _rendered(template, name)
+    if has_launch_file:
+        files[str(LAUNCH_FILE)] = launch_file(target)
     present = [str(target / file) for file in files if os.path.lexists(target / file)]
     if present:
         text = f"nothing was written, because these are there already: {', '.join(present)}"
-        talk.error(text, "name another directory: fcbox init DIR")
+        hint = "move it away first" if is_there else "name another directory: fcbox init DIR"
+        talk.error(text, hint)
         return exits.USAGE
     try:
         _write(target, files)
     except OSError as exc:
         talk.error(f"nothing was written: {exc.strerror}: {exc.filename or target}")
         return exits.USAGE
-    _tell(target, files, name)
+    if is_there:
+        _tell_files(target, files)
+        talk.say(_TO_DEBUG)
+    else:
+        _tell(target, files, name)
     return 0
 
 
@@ -62,12 +75,12 @@ def _rendered(template: str, name: str) -> dict[str, bytes]:
 def _write(target: Path, files: Mapping[str, bytes]) -> None:
     """Makes the directory and the files; takes everything back if one of them cannot be written."""
     with ExitStack() as undo:
-        for folder in reversed([target, *target.parents]):
-            if not os.path.lexists(folder):
-                folder.mkdir()
-                undo.callback(folder.rmdir)
         for name, data in files.items():
             path = target / name
+            for folder in reversed(path.parents):
+                if not os.path.lexists(folder):
+                    folder.mkdir()
+                    undo.callback(folder.rmdir)
             with open(path, "xb") as file:  # Never over a file that has come meanwhile.
                 undo.callback(path.unlink)
                 file.write(data)
@@ -76,9 +89,13 @@ def _write(target: Path, files: Mapping[str, bytes]) -> None:
 
 def _tell(target: Path, files: Iterable[str], name: str) -> None:
     """The files for programs, and what to type next for people."""
-    # As bytes: not every file name can be said in every locale.
-    talk.write(b"".join(os.fsencode(target / file) + b"\n" for file in files))
+    _tell_files(target, files)
     talk.say(f"the function {name} is ready; next:\n")
     if target != Path("."):
         talk.say(f"  cd {shlex.quote(str(target))}")
     talk.say("  fcbox run -f event.json")
+
+
+def _tell_files(target: Path, files: Iterable[str]) -> None:
+    # As bytes: not every file name can be said in every locale.
+    talk.write(b"".join(os.fsencode(target / file) + b"\n" for file in files))
