@@ -298,7 +298,7 @@ class Dispatcher:
 
 def describe(record: TaskRecord, next_record: TaskRecord) -> str:
     """The line about what follows on `record`, empty when there is nothing to say."""
-    what = next_record.error.partition("\n")[0] or next_record.error_type
+    what = _visible(next_record.error.partition("\n")[0] or next_record.error_type)
     begun_text = f"attempt {record.attempts} of {record.max_retries + 1}"
     wait_s = (next_record.due_ms - next_record.events[-1].at_ms) / 1000
     if next_record.status is Status.RETRYING and next_record.attempts == record.attempts:
@@ -310,6 +310,11 @@ def describe(record: TaskRecord, next_record: TaskRecord) -> str:
     if next_record.refusals == 1:
         return f"it waits, and is tried again ({what})"
     return ""
+
+
+def _visible(text: str) -> str:
+    """The function wrote it: it must not drive the terminal."""
+    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
 
 
 def _count(request_id: str, now_ms: int, store: Store) -> TaskRecord | None:

@@ -84,6 +84,11 @@ class Store:
         if verdict != "ok":
             raise Unusable(verdict)
 
+    @property
+    def is_in_transaction(self) -> bool:
+        """Not any more after an error that rolled all of it back, such as a full disk."""
+        return self._connection.in_transaction
+
     def close(self) -> None:
         """Gives the file back."""
         self._connection.close()
@@ -191,7 +196,12 @@ def _row(record: TaskRecord) -> list[Any]:
     fields["status"] = record.status.value
     fields["is_task"] = int(record.is_task)
     fields["events"] = json.dumps(record.events)
-    return list(fields.values())
+    return [_storable(value) if isinstance(value, str) else value for value in fields.values()]
+
+
+def _storable(text: str) -> str:
+    """SQLite takes no lone surrogates, and the message of a function's error may have some."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _record(row: tuple[Any, ...]) -> TaskRecord:

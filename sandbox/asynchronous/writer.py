@@ -10,10 +10,11 @@ not. Changes that come while one commit is under way share the next one.
 import queue
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from sandbox.asynchronous.places import Place
-from sandbox.asynchronous.store import DuplicateTask, Store
+from sandbox.asynchronous.store import Store
 from sandbox.engine.loop import Loop
 
 __all__ = ["Change", "Then", "Writer"]
@@ -75,8 +76,8 @@ class Writer:
 
     def _tell(self, results: list[tuple[Then, Any, Exception | None]]) -> None:
         def tell() -> None:
-            for then, result, exc in results:
-                then(result, exc)
+            for then, result, exc in results:  # one that fails keeps nothing from the others
+                self._loop.call_soon(partial(then, result, exc))
 
         self._loop.call_soon_threadsafe(tell)
 
@@ -98,5 +99,7 @@ def _applied_one(store: Store, change: Change) -> tuple[Any, Exception | None]:
     try:
         with store.part():
             return change(store), None
-    except DuplicateTask as exc:
+    except Exception as exc:
+        if not store.is_in_transaction:
+            raise  # what came before it in this batch is not on the disk either
         return None, exc

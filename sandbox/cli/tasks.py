@@ -37,6 +37,8 @@ def _print_table(found: list[dict[str, Any]]) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from sandbox.config.messages.diagnostics import harmless
+
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("task", "function", "status"):
         table.add_column(name, no_wrap=True)
@@ -50,7 +52,7 @@ def _print_table(found: list[dict[str, Any]]) -> None:
             item["status"],
             f"{item['attempts']} of {item['most_attempts']}",
             time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(item["accepted_s"])),
-            item["error"].partition("\n")[0],
+            harmless(item["error"].partition("\n")[0]),
         )
     width = None if sys.stdout.isatty() else _WIDE
     Console(width=width, highlight=False, markup=False).print(table)

@@ -28,6 +28,8 @@ def handler(event, context):
     fd = os.open(%r, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.write(fd, line.encode("ascii") + b"\\n")
     os.close(fd)
+    if text == "fail with odd text":
+        raise ValueError("\\ud800 \\x1b[2J")
     if text.startswith("fail"):
         raise ValueError("as it was told")
     if text.startswith("sleep"):

@@ -56,6 +56,31 @@ def test_a_failure_is_retried_as_often_as_the_policy_says(tmp_path: Path, event:
         assert lines[2].endswith("given up")
 
 
+def test_odd_text_of_a_function_ends_as_any_failure_and_drives_no_terminal(tmp_path: Path) -> None:
+    with serving(tmp_path, write_project(tmp_path, {"f": policy()})) as served:
+        request_id = accept(served, b"fail with odd text")
+        wait_status(served, request_id, "Failed")
+        served.wait_talk("given up")
+        command = [sys.executable, "-m", "sandbox", "tasks"]
+        listed = subprocess.run(command, cwd=ROOT, env=served.environ, capture_output=True)
+
+        lines = [line for line in served.talk().splitlines() if "asynchronous inv" in line]
+        assert "\x1b" not in "".join(lines)
+        assert b"ValueError" in listed.stdout
+        assert b"\x1b" not in listed.stdout
+        assert "cannot be written" not in served.talk()
+
+
+def test_a_function_that_is_its_own_destination_is_not_invoked_for_ever(tmp_path: Path) -> None:
+    """Each event holds the one before it, with its quotes escaped: soon it is too large."""
+    loops = policy(destinationConfig={"onSuccess": {"destination": "f"}})
+    with serving(tmp_path, write_project(tmp_path, {"f": loops})) as served:
+        accept(served, b"")
+        served.wait_talk("more than 131072: nobody is told")
+
+        assert len(attempts(tmp_path)) <= 15
+
+
 def test_the_age_ends_it(tmp_path: Path) -> None:
     """The retry after 1 s would come too late."""
     props = policy(8, maxAsyncEventAgeInSeconds=1)

@@ -47,6 +47,16 @@ def test_what_is_written_is_read_again(store: Store, tmp_path: Path) -> None:
     assert found == (record, record, None)
 
 
+def test_no_text_of_a_function_keeps_a_record_from_being_written(store: Store) -> None:
+    """An exception may have lone surrogates in its message, which SQLite refuses."""
+    store.insert(record_of("1-a"))
+    store.update(record_of("1-a")._replace(error="ValueError: \ud800 broken"))
+
+    found = store.get("1-a")
+    assert found is not None
+    assert found.error == "ValueError: ? broken"
+
+
 def test_a_commit_waits_for_the_disk(store: Store) -> None:
     """FULL: in WAL mode NORMAL would lose the last commits when the machine ends."""
     rows = [
@@ -203,15 +213,55 @@ def test_many_changes_share_a_commit_and_each_hears_of_its_own(tmp_path: Path) -
     assert entered.wait(10)
     for number in (1, 2, 1, 3):
         writer.submit(lambda store, n=number: store.insert(record_of(f"1-{n}")), then)  # type: ignore[misc]
+    writer.submit(lambda store: "\ud800".encode(), then)
     gate.set()
-    loop.run_until(lambda: len(results) == 5)
+    loop.run_until(lambda: len(results) == 6)
     writer.close()
     loop.close()
 
     assert results == [
         ("held", None), (None, None), (None, None), (None, DuplicateTask), (None, None),
+        (None, UnicodeEncodeError),
     ]  # fmt: skip
     assert commits.count("COMMIT") == 2
+
+
+def test_a_full_disk_takes_all_of_a_batch_and_is_told_to_each(tmp_path: Path) -> None:
+    """SQLite has rolled back what came before it too: nobody may hear that it is on the disk."""
+    loop, gate = PollLoop(), threading.Event()
+    results: list[Exception | None] = []
+
+    def opened() -> Place:
+        place = open_place(str(tmp_path), "s.yaml", pytest.fail)
+        (pages,) = place.store._connection.execute("PRAGMA page_count").fetchone()
+        place.store._connection.execute(f"PRAGMA max_page_count = {pages + 4}")
+        return place
+
+    def insert(name: str, size: int) -> None:
+        record = record_of(name)._replace(event=bytes(size))
+        writer.submit(lambda store: store.insert(record), lambda result, exc: results.append(exc))
+
+    writer = Writer(loop, opened)
+    writer.start()
+    writer.submit(lambda store: gate.wait(10), lambda result, exc: None)
+    insert("1-small", 10)
+    insert("1-large", 100_000)
+    gate.set()
+    loop.run_until(lambda: len(results) == 2)
+    insert("1-after", 10)
+    loop.run_until(lambda: len(results) == 3)
+    left: list[list[str]] = []
+    writer.submit(
+        lambda store: [each.request_id for each in store.unfinished()],
+        lambda result, exc: left.append(result),
+    )
+    loop.run_until(lambda: left != [])
+    writer.close()
+    loop.close()
+
+    assert [type(exc) for exc in results[:2]] == [sqlite3.OperationalError] * 2
+    assert results[2] is None
+    assert left == [["1-after"]]
 
 
 def test_a_file_that_cannot_be_opened_is_told_to_each(tmp_path: Path) -> None:
