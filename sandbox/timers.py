@@ -27,6 +27,9 @@ __all__ = ["Firing", "Pattern", "TimerService", "Timers", "make_pattern", "timer
 LOOK_S = 1.0
 """How often the specs are looked at, and the wall clock, which may be set or have stood still."""
 
+_LEAST_S, _MOST_S = 1.0, 10 * 366 * 86400.0
+"""Of the intervals of @every: shorter ones would only fill the queue."""
+
 _EVERY = re.compile(r"@every\s+((?:[0-9.]+[hms])+)", re.ASCII)
 _PART = re.compile(r"([0-9.]+)([hms])", re.ASCII)
 _ZONE = re.compile(r"(?:CRON_)?TZ=(\S+)\s+(.*)", re.ASCII)
@@ -90,8 +93,8 @@ def make_pattern(cron: str, start: datetime) -> Pattern:
     text = cron.strip()
     if every := _EVERY.fullmatch(text):
         seconds = sum(float(number) * _UNIT_S[unit] for number, unit in _PART.findall(every[1]))
-        if seconds <= 0:
-            raise ValueError(f"'{cron}' has no interval")
+        if not _LEAST_S <= seconds <= _MOST_S:
+            raise ValueError(f"the interval of '{cron}' is not from a second to ten years")
         return _Every(timedelta(seconds=seconds), start)
     if zoned := _ZONE.fullmatch(text):
         return _Cron(zoned[2], _zone_of(zoned[1]))

@@ -64,7 +64,19 @@ def test_a_day_of_a_zone_may_have_23_or_25_hours(day: str, hours: int) -> None:
     assert second - first == timedelta(hours=hours)
 
 
-@pytest.mark.parametrize("cron", ["CRON_TZ=Mars/Olympus 0 0 4 * * *", "* * * *", "@every 0s", "x"])
+@pytest.mark.parametrize(
+    "cron",
+    [
+        "CRON_TZ=Mars/Olympus 0 0 4 * * *",
+        "* * * *",
+        "@every 0s",
+        "@every 0.0000001s",
+        "@every 0.001s",
+        "@every 999999h",
+        "@every 99999999999999h",
+        "x",
+    ],
+)
 def test_what_is_no_pattern(cron: str) -> None:
     with pytest.raises(ValueError, match=r"."):
         make_pattern(cron, START)
