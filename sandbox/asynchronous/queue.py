@@ -41,11 +41,14 @@ class AsyncQueue:
         opens: Callable[[], Place],
         say: Say,
         *,
+        notice: Say | None = None,
         wall_s: Callable[[], float] = time.time,
         most_waiting: int = MOST_WAITING,
     ) -> None:
         self._supervisor = supervisor
         self._say = say
+        self._notice = notice or say
+        """For news; what goes wrong is said in any case."""
         self._most_waiting = most_waiting
         self._writer = Writer(supervisor.loop, opens)
         self._dispatcher = Dispatcher(supervisor, self._writer, say, wall_s)
@@ -181,17 +184,17 @@ class AsyncQueue:
             return
         waiting: list[Waiting] = found[0]
         if waiting:
-            self._say(f"{count(len(waiting))} of an earlier run: begun again")
+            self._notice(f"{count(len(waiting))} of an earlier run: begun again")
             known = self._supervisor.pools
             absent = sorted({each.function for each in waiting if each.function not in known})
             if absent:
-                self._say(f"some wait for functions that this run lacks: {', '.join(absent)}")
+                self._notice(f"some wait for functions that this run lacks: {', '.join(absent)}")
         self._dispatcher.resume(waiting, found[1])
 
     def _tell_rest(self, left: int | None, exc: Exception | None) -> None:
         if left:
             verb = "waits" if left == 1 else "wait"
-            self._say(f"{count(left)} {verb} for the next run")
+            self._notice(f"{count(left)} {verb} for the next run")
 
 
 class QueueService:
@@ -202,7 +205,7 @@ class QueueService:
 
 
 def make_queue(
-    supervisor: Supervisor, config: str | None, environ: Mapping[str, str], say: Say
+    supervisor: Supervisor, config: str | None, environ: Mapping[str, str], say: Say, notice: Say
 ) -> AsyncQueue:
     """The queue of a run of this configuration."""
     path = os.path.realpath(config) if config else ""
@@ -211,7 +214,7 @@ def make_queue(
     def say_on_loop(text: str) -> None:
         loop.call_soon_threadsafe(say, text)
 
-    return AsyncQueue(supervisor, partial(open_place, state, path, say_on_loop), say)
+    return AsyncQueue(supervisor, partial(open_place, state, path, say_on_loop), say, notice=notice)
 
 
 def count(number: int) -> str:

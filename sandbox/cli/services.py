@@ -32,8 +32,8 @@ class Service(Protocol):
 
 def make_services(front: Front, options: RunOptions) -> list[Service]:
     """Those that this run needs."""
-    front.queue = make_queue(front.supervisor, options.config, os.environ, talk.say)
     say = _say_nothing if options.is_quiet else talk.say
+    front.queue = make_queue(front.supervisor, options.config, os.environ, talk.say, say)
     is_on = options.has_timers or front.supervisor.host.settings.has_timers
     timers = TimerService(front.supervisor, front.queue, say, is_on=is_on)
     services: list[Service] = [QueueService(front.queue), timers]

@@ -237,6 +237,13 @@ def test_invocations_of_functions_that_a_run_lacks_wait(tmp_path: Path) -> None:
         wait_status(served, request_id, "Retrying")
         served.signal(signal.SIGKILL)
         served.wait()
+    with serving(tmp_path, config, "g", "-q", is_ready=False) as served:
+        served.wait_talk("invocations\n")
+        assert tasks(served)[request_id]["status"] == "Retrying"
+        served.signal(signal.SIGTERM)
+        served.wait()
+
+        assert "asynchronous" not in served.talk()
     with serving(tmp_path, config, "g") as served:
         served.wait_talk("some wait for functions that this run lacks: f")
         accept(served, b"other", "g")
