@@ -7,6 +7,7 @@ A commit waits for the disk, for milliseconds or, on a busy one, for much longer
 not. Changes that come while one commit is under way share the next one.
 """
 
+import errno
 import queue
 import threading
 from collections.abc import Callable
@@ -27,12 +28,13 @@ _END = None
 
 
 class Writer:
-    """`submit` may be called on the loop's thread only, from the beginning to `close`."""
+    """`submit` may be called on the loop's thread only; after `close` it gives an error at once."""
 
     def __init__(self, loop: Loop, open_place: Callable[[], Place]) -> None:
         self._loop = loop
         self._open_place = open_place
         self._changes: queue.SimpleQueue[tuple[Change, Then] | None] = queue.SimpleQueue()
+        self._is_closed = False
         self._thread = threading.Thread(target=self._run, name="fcbox-async", daemon=True)
 
     def start(self) -> None:
@@ -41,10 +43,14 @@ class Writer:
 
     def submit(self, change: Change, then: Then) -> None:
         """`change` is called in the thread, inside a transaction."""
-        self._changes.put((change, then))
+        if self._is_closed:  # nobody would ever answer
+            self._loop.call_soon(partial(then, None, OSError(errno.ESHUTDOWN, "it is closed")))
+        else:
+            self._changes.put((change, then))
 
     def close(self) -> None:
         """Waits until all that was submitted is on the disk, and gives the file back."""
+        self._is_closed = True
         self._changes.put(_END)
         self._thread.join()
 

@@ -282,6 +282,20 @@ def test_a_file_that_cannot_be_opened_is_told_to_each(tmp_path: Path) -> None:
     assert [type(exc) for exc in results] == [PermissionError, PermissionError]
 
 
+def test_who_comes_after_the_end_is_told(tmp_path: Path) -> None:
+    """A connection may ask while the last answers are read; it must not wait for ever."""
+    loop = PollLoop()
+    results: list[Exception | None] = []
+    writer = Writer(loop, lambda: open_place(str(tmp_path), "s.yaml", pytest.fail))
+    writer.start()
+    writer.close()
+    writer.submit(lambda store: None, lambda result, exc: results.append(exc))
+    loop.run_until(lambda: results != [])
+    loop.close()
+
+    assert [isinstance(exc, OSError) for exc in results] == [True]
+
+
 def test_status_words_are_the_clouds() -> None:
     assert {status.value for status in Status} == {
         "Enqueued", "Running", "Retrying", "Stopping", "Succeeded", "Failed", "Stopped",
