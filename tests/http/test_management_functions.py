@@ -189,6 +189,27 @@ def test_replaced_code_takes_no_code_of_others_with_it(served: Served, tmp_path:
     assert send(served, "GET", "/functions/f/code").status == 200
 
 
+def test_code_of_a_deleted_function_is_removed(served: Served) -> None:
+    send(served, "POST", "/functions", new_function("g"))
+    (packages,) = served.state.glob("runs/*/packages")
+
+    assert send(served, "DELETE", "/functions/g").status == 204
+    assert list(packages.glob("*")) == []
+
+
+def test_a_list_is_told_though_functions_go_meanwhile(shared: Served) -> None:
+    def come_and_go(name: str) -> None:
+        for _ in range(10):
+            assert send(shared, "POST", "/functions", new_function(name)).status == 200
+            assert send(shared, "DELETE", f"/functions/{name}").status == 204
+
+    with ThreadPoolExecutor(3) as pool:
+        changes = [pool.submit(come_and_go, name) for name in ("a-goes", "b-goes")]
+        while not all(each.done() for each in changes):
+            assert send(shared, "GET", "/functions?limit=100").status == 200
+    assert [each.result() for each in changes] == [None, None]
+
+
 def test_a_function_is_made_invoked_changed_and_deleted(served: Served) -> None:
     one = "def handler(event, context): return 'one'"
     two = "def handler(event, context): return 'two'"
@@ -314,6 +335,8 @@ def test_changes_at_the_same_time_come_one_after_the_other(served: Served) -> No
         ({"timeout": 0}, "FCB312"),
         ({"timeout": "soon"}, "FCB312"),
         ({"memorySize": 100}, "memorySize"),
+        ({"memorySize": 10**400}, "JSON"),
+        ({"environmentVariables": {"A": "x\0y"}}, "NUL"),
         ({"handler": "index.nope"}, "index.py has no nope"),
         ({"handler": 5}, "handler"),
         ({"environmentVariables": {"1X": "1"}}, "1X"),

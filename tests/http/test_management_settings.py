@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +82,17 @@ def test_a_trigger_of_the_cloud_is_not_local(served: Served, function: str) -> N
         {"triggerName": "t"},
         {"triggerName": "t", "triggerType": "http", "triggerConfig": "{"},
         {"triggerName": "t", "triggerType": "http", "triggerConfig": "[]"},
+        {"triggerName": "t\0", "triggerType": "http"},
+        {
+            "triggerName": "t",
+            "triggerType": "http",
+            "triggerConfig": '{"a":' * 600 + "1" + "}" * 600,
+        },
+        {
+            "triggerName": "t",
+            "triggerType": "timer",
+            "triggerConfig": '{"cronExpression": "@every 1h", "payload": "\\ud800"}',
+        },
         {"triggerName": "t", "triggerType": "http", "triggerConfig": {"methods": ["BREW"]}},
         {"triggerName": "t", "triggerType": "timer", "triggerConfig": {"cronExpression": "soon"}},
     ],
@@ -90,6 +102,22 @@ def test_a_bad_trigger_is_refused(served: Served, function: str, body: dict[str,
 
     assert (answer.status, answer.json["Code"]) == (400, "InvalidArgument")
     assert send(served, "GET", f"{function}/triggers").json["triggers"] == []
+
+
+def test_triggers_that_are_made_at_the_same_time_are_all_there(
+    served: Served, function: str
+) -> None:
+    names = [f"t{number}" for number in range(8)]
+
+    def make(name: str) -> int:
+        body = {"triggerName": name, "triggerType": "timer", "triggerConfig": TIMER}
+        return send(served, "POST", f"{function}/triggers", body).status
+
+    with ThreadPoolExecutor(len(names)) as pool:
+        assert set(pool.map(make, names)) == {200}
+
+    found = send(served, "GET", f"{function}/triggers").json["triggers"]
+    assert sorted(each["triggerName"] for each in found) == names
 
 
 # --- settings -------------------------------------------------------------------------------------

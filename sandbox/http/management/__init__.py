@@ -16,7 +16,6 @@ from starlette.requests import ClientDisconnect
 from starlette.requests import Request as HttpRequest
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
-from starlette.types import Scope
 
 from sandbox.http.front import Front
 from sandbox.http.management import api2, api3
@@ -39,7 +38,7 @@ APIS = (
 def routes(front: Front) -> list[BaseRoute]:
     """The routes of this part of the front."""
     registry = Registry(front)
-    packages = f"/fcbox/packages/{registry.token}/"
+    packages = f"/fcbox/packages/{registry.token}/"  # the token stands for a signature
     front.open_doors.append(lambda scope: scope["path"].startswith(packages))
     front.checksum_of = registry.checksum
 
@@ -49,12 +48,6 @@ def routes(front: Front) -> list[BaseRoute]:
     async def package(http: HttpRequest) -> Response:
         return await download(Call(http, registry, Dialect()))
 
-    async def checksum_of(name: str) -> str:
-        found = await registry.package(name, is_quick=True)
-        return found.checksum if found else ""
-
-    front.checksum_of = checksum_of
-    front.open_doors.append(_is_download)
     own: list[BaseRoute] = [
         Route("/fcbox/changes", changes),
         Route("/fcbox/packages/{token}/{function}.zip", package),
@@ -64,11 +57,6 @@ def routes(front: Front) -> list[BaseRoute]:
               methods=[each.method])
         for dialect, operations in APIS for each in operations
     ]  # fmt: skip
-
-
-def _is_download(scope: Scope) -> bool:
-    path: str = scope["path"]
-    return path.startswith("/fcbox/packages/")  # the token in the path stands for a signature
 
 
 def _endpoint(

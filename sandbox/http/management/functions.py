@@ -29,8 +29,8 @@ async def list_functions(call: Call) -> Answer:
     names = [name for name in call.registry.names() if call.is_listed(name)]
     shown = {call.shown_name(name): name for name in names}
     page, token = call.page(list(shown))
-    found = [await _described(call, shown[each]) for each in page]
-    return {"functions": found, "nextToken": token}
+    found = [await _described_if_there(call, shown[each]) for each in page]
+    return {"functions": [each for each in found if each], "nextToken": token}
 
 
 async def create_function(call: Call) -> Answer:
@@ -48,10 +48,10 @@ async def get_function(call: Call) -> Answer:
 
 
 async def update_function(call: Call) -> Answer:
-    name, old = call.name, call.spec
+    name = call.spec.name
     body = await call.body()
     body.pop("functionName", None)
-    await call.registry.change(name, call.dialect.props(body, old))
+    await call.registry.change(name, lambda old: call.dialect.props(body, old))
     return await _described(call, name)
 
 
@@ -121,6 +121,16 @@ async def no_alias(call: Call) -> Answer:
     call.check_exists()
     text = f"alias '{call.path('alias')}' does not exist: only LATEST does locally"
     raise Refused(404, "AliasNotFound", text)
+
+
+async def _described_if_there(call: Call, name: str) -> dict[str, object] | None:
+    """None when it was deleted while the others of a list were looked at."""
+    try:
+        return await _described(call, name)
+    except Refused as refused:
+        if refused.code != "FunctionNotFound":
+            raise
+        return None
 
 
 async def _described(call: Call, name: str) -> dict[str, object]:

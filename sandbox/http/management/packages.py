@@ -198,7 +198,7 @@ def _walked(folder: str) -> Iterator[tuple[str, str]]:
 
 def _zip(members: list[_Member], path: str) -> None:
     """Written beside its place first: somebody may be reading the one that is there."""
-    new_path = f"{path}.new"
+    new_path = f"{path}.{os.urandom(4).hex()}.new"  # two may be at it at a time
     with zipfile.ZipFile(new_path, "w") as archive:
         for name, source, status in members:
             info = zipfile.ZipInfo(_portable(name), _DATE)

@@ -12,7 +12,7 @@ import os
 import secrets
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -124,13 +124,18 @@ class Registry:
             self._tell(name, made)
 
     async def change(
-        self, name: str, changes: Mapping[str, Any], is_wsgi: bool | None = None
+        self,
+        name: str,
+        made_of: Mapping[str, Any] | Callable[[FunctionSpec], Mapping[str, Any]],
+        is_wsgi: Callable[[FunctionSpec], bool] | None = None,
     ) -> None:
         """Sets some keys of a function; None takes one away. Its instances are recycled if that
-        concerns them. Raises Refused."""
+        concerns them. `made_of` is called with the spec that the change is against: one that was
+        looked at before may be another's change ago. Raises Refused."""
         async with self._lock:
             self._check_running()
             old = self.front.spec_of(name)
+            changes = made_of(old) if callable(made_of) else made_of
             made = await asyncio.to_thread(self._drafted, name, props_of(old), changes)
             current = self.front.spec_of(name)
             self._take(_merged(current, made.spec, changes, is_wsgi), is_new=False)
@@ -154,6 +159,7 @@ class Registry:
             record = self._records.pop(name, Record())
             if not record.is_new:
                 self.removed.append(name)
+            await self._sweep()
 
     # -- making ----------------------------------------------------------------------------------
 
@@ -227,11 +233,14 @@ class Registry:
 
 
 def _merged(
-    current: FunctionSpec, made: FunctionSpec, changes: Mapping[str, Any], is_wsgi: bool | None
+    current: FunctionSpec,
+    made: FunctionSpec,
+    changes: Mapping[str, Any],
+    is_wsgi: Callable[[FunctionSpec], bool] | None,
 ) -> FunctionSpec:
     fields = {field for key in changes for field in FIELDS.get(key, ())}
     spec = current._replace(**{field: getattr(made, field) for field in fields})
-    return spec if is_wsgi is None else spec._replace(is_wsgi=is_wsgi)
+    return spec if is_wsgi is None else spec._replace(is_wsgi=is_wsgi(spec))
 
 
 def _check_local(changes: Mapping[str, Any]) -> None:

@@ -1,9 +1,10 @@
 """Triggers: http and timer take effect, since they are part of the spec; others are not local."""
 
-import json
+from collections.abc import Callable
 from typing import Any
 
 from sandbox.core.spec import FunctionSpec
+from sandbox.http.management.bodies import object_of
 from sandbox.http.management.calls import Call
 from sandbox.http.management.dialects import split_name, time_text
 from sandbox.http.management.drafts import triggers_of
@@ -13,6 +14,7 @@ from sandbox.http.refusals import Refused
 
 __all__ = ["create_trigger", "delete_trigger", "get_trigger", "list_triggers", "update_trigger"]
 
+Triggers = list[dict[str, Any]]
 LOCAL = ("http", "timer")
 MAX_TRIGGERS = 100
 MAX_NAME_CHARS = 128
@@ -39,25 +41,29 @@ async def create_trigger(call: Call) -> Answer:
         if not isinstance(kind, str):
             raise Refused(400, "InvalidArgument", "triggerType is missing, or no text")
         raise not_local(f"a trigger of the type '{kind[:40]}' is")
-    triggers = triggers_of(spec)
-    if any(each["triggerName"] == name for each in triggers):
-        raise Refused(409, "TriggerAlreadyExists", f"trigger '{name}' already exists")
-    if len(triggers) >= MAX_TRIGGERS:
-        raise Refused(429, "ResourceExhausted", f"there are {MAX_TRIGGERS} triggers")
     config = _config(body.get("triggerConfig", {}))
     new = {"triggerName": name, "triggerType": kind, "triggerConfig": config}
-    await _set(call, spec, [*triggers, new])
+
+    def with_new(triggers: Triggers) -> Triggers:
+        if any(each["triggerName"] == name for each in triggers):
+            raise Refused(409, "TriggerAlreadyExists", f"trigger '{name}' already exists")
+        if len(triggers) >= MAX_TRIGGERS:
+            raise Refused(429, "ResourceExhausted", f"there are {MAX_TRIGGERS} triggers")
+        return [*triggers, new]
+
+    await _set(call, spec.name, with_new)
     call.record.triggers[name] = Record()
     return await get_named(call, name)
 
 
 async def update_trigger(call: Call) -> Answer:
     spec, body, name = call.spec, await call.body(), call.path("trigger")
-    old = _found(spec, name)
+    _found(spec, name)
     if "triggerConfig" in body:
-        changed = {**old, "triggerConfig": _config(body["triggerConfig"])}
-        triggers = [changed if each == old else each for each in triggers_of(spec)]
-        await _set(call, spec, triggers)
+        config = {"triggerConfig": _config(body["triggerConfig"])}
+        await _set(call, spec.name, lambda triggers: [
+            {**each, **config} if each["triggerName"] == name else each for each in triggers
+        ])  # fmt: skip
     record = call.record.triggers.setdefault(name, Record(created_s=call.record.created_s))
     record.modified_s = call.record.modified_s
     return await get_named(call, name)
@@ -65,8 +71,10 @@ async def update_trigger(call: Call) -> Answer:
 
 async def delete_trigger(call: Call) -> Answer:
     spec, name = call.spec, call.path("trigger")
-    old = _found(spec, name)
-    await _set(call, spec, [each for each in triggers_of(spec) if each != old])
+    _found(spec, name)
+    await _set(call, spec.name, lambda triggers: [
+        each for each in triggers if each["triggerName"] != name
+    ])  # fmt: skip
     call.record.triggers.pop(name, None)
     return None
 
@@ -77,12 +85,13 @@ async def get_named(call: Call, name: str) -> Answer:
     return _described(call, spec, _found(spec, name))
 
 
-async def _set(call: Call, spec: FunctionSpec, triggers: list[dict[str, Any]]) -> None:
-    is_wsgi = None
-    if call.dialect.has_services:  # with an http trigger a Python function of 2.0 speaks WSGI
-        is_python = spec.runtime.startswith("python")
-        is_wsgi = is_python and any(each["triggerType"] == "http" for each in triggers)
-    await call.registry.change(spec.name, {"triggers": triggers}, is_wsgi)
+async def _set(call: Call, name: str, change: Callable[[Triggers], Triggers]) -> None:
+    def is_wsgi(made: FunctionSpec) -> bool:
+        if call.dialect.has_services:  # with an http trigger a Python function of 2.0 speaks WSGI
+            return made.runtime.startswith("python") and bool(made.http_triggers)
+        return made.is_wsgi
+
+    await call.registry.change(name, lambda old: {"triggers": change(triggers_of(old))}, is_wsgi)
 
 
 def _found(spec: FunctionSpec, name: str) -> dict[str, Any]:
@@ -95,10 +104,7 @@ def _found(spec: FunctionSpec, name: str) -> dict[str, Any]:
 def _config(given: object) -> dict[str, Any]:
     """A map, or the JSON of one: it depends on the SDK."""
     if isinstance(given, str):
-        try:
-            given = json.loads(given or "{}")
-        except (ValueError, RecursionError):
-            raise Refused(400, "InvalidArgument", "triggerConfig is no JSON") from None
+        return object_of(given, "triggerConfig")  # bounded like the body that it stands in
     if not isinstance(given, dict):
         raise Refused(400, "InvalidArgument", "triggerConfig must be a map")
     return given
