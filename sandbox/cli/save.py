@@ -93,8 +93,7 @@ class _Saving:
         self._code_dir = code_dir
 
     def run(self, changes: _Changes) -> int:
-        with open(self._file, encoding="utf-8", newline="") as stream:
-            before = stream.read()
+        before = self._read()
         edits = [self._with_code(edit) for edit in changes.edits]
         try:
             after, untold = apply_edits(before, edits)
@@ -113,9 +112,16 @@ class _Saving:
             return 0
         for edit in edits:
             self._write_code(edit)
+        if self._read() != before:
+            talk.error(f"{self._file} changed meanwhile and was left as it is now")
+            return exits.INTERNAL
         _exchange(self._file, after)
         talk.say(f"written: {self._file}")
         return 0
+
+    def _read(self) -> str:
+        with open(self._file, encoding="utf-8", newline="") as stream:
+            return stream.read()
 
     def _with_code(self, edit: Edit) -> Edit:
         """With the path that its code will have, if code is to be written."""

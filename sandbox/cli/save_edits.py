@@ -69,10 +69,11 @@ class _Writing:
             text = f"{edit.function}: its code came over the API; --code-dir DIR says where it goes"
             self.untold.append(text)
             return
-        if edit.is_new and edit.resource not in self._resources:
+        key = self._key_of(edit)
+        if key is None:
             self._append(edit)
             return
-        resource = self._resources.get(edit.resource)
+        resource = self._resources.get(key)
         props = resource.get("props") if isinstance(resource, dict) else None
         if not isinstance(props, dict):
             self.untold.append(f"{edit.function}: its props are not in this file")
@@ -80,9 +81,26 @@ class _Writing:
         code = {"code": edit.code} if edit.code else {}
         self._merge(edit.function, props, {**edit.props, **code})
 
+    def _key_of(self, edit: Edit) -> str | None:
+        """The resource of the function; None for one that is to be made. The key of a new one is
+        the name of its function, which in this file may be that of another one's resource."""
+        if not edit.is_new:
+            return edit.resource
+        for key, resource in self._resources.items():
+            props = resource.get("props") if isinstance(resource, dict) else None
+            if isinstance(props, dict) and props.get("functionName") == edit.function:
+                return str(key)
+        return None
+
     def _append(self, edit: Edit) -> None:
         props = {key: value for key, value in edit.props.items() if value not in (None, {}, [])}
-        self._resources[edit.resource] = {
+        for key in [key for key, value in props.items() if _has_variable(value)]:
+            self.untold.append(f"{edit.function}.{key}: it has a ${{, a variable in this file")
+            del props[key]
+        key = edit.resource
+        while key in self._resources:
+            key += "_"
+        self._resources[key] = {
             "component": "fc3",
             "props": {"functionName": edit.function, "code": edit.code, **props},
         }
@@ -96,6 +114,8 @@ class _Writing:
                 continue
             if _has_variable(there) and not (isinstance(there, dict) and isinstance(value, dict)):
                 self.untold.append(f"{path}: ${{...}} stands there")
+            elif _has_variable(value):
+                self.untold.append(f"{path}: it has a ${{, a variable in this file")
             elif value is None or (value in ({}, []) and key in old):
                 if old.pop(key, None) is not None:
                     self.is_changed = True

@@ -242,3 +242,30 @@ def test_a_key_goes_away() -> None:
 def test_a_file_of_2_0_is_not_edited() -> None:
     with pytest.raises(Trouble):
         apply_edits("edition: 1.0.0\nservices: {}\n", [_edit(memorySize=256)])
+
+
+def test_a_new_function_never_takes_the_resource_of_another_one() -> None:
+    text = "resources:\n  g:\n    props:\n      functionName: f\n      timeout: 3\n"
+    edit = Edit("g", "g", True, {"timeout": 9}, package="/p", code="./g")
+
+    once, untold = apply_edits(text, [edit])
+    twice, _ = apply_edits(once, [edit])
+
+    assert once.startswith(text)
+    assert "  g_:\n" in once
+    assert "functionName: g\n" in once
+    assert (twice, untold) == (once, [])
+
+
+def test_what_would_become_a_variable_is_told_and_not_written() -> None:
+    text = "resources:\n  f:\n    props:\n      functionName: f\n      timeout: 3\n"
+    props = {"environmentVariables": {"A": "${HOME}"}}
+    old = Edit("f", "f", False, props)
+    new = Edit("g", "g", True, props, package="/p", code="./g")
+
+    after, untold = apply_edits(text, [old, new])
+
+    assert "${" not in after
+    assert [each.partition(":")[0] for each in untold] == [
+        "f.environmentVariables", "g.environmentVariables"
+    ]  # fmt: skip
