@@ -104,6 +104,7 @@ class Reload:
         }
         self._roots.forget(moved)
         self._watch()
+        await asyncio.sleep(0)  # a turn of the loop: the watchers are there before the look
         late = await asyncio.to_thread(self._roots.changed_since, self._began_s)
         self._told = () if late & self._roots.config else loaded.config.diagnostics
         self._on_changes(late | moved)
