@@ -59,7 +59,7 @@ def save(
         return exits.UNAVAILABLE
     except OSError as exc:
         talk.error(f"cannot write {exc.filename or file}: {exc.strerror or exc}")
-        return exits.INTERNAL
+        return exits.USAGE
 
 
 def _changes(record: dict[str, Any], names: Sequence[str]) -> _Changes | None:
@@ -93,7 +93,11 @@ class _Saving:
         self._code_dir = code_dir
 
     def run(self, changes: _Changes) -> int:
-        before = self._read()
+        try:
+            before = self._read()
+        except UnicodeDecodeError:
+            talk.error(f"{self._file} is not UTF-8", "save it as UTF-8")
+            return exits.CONFIG_INVALID
         edits = [self._with_code(edit) for edit in changes.edits]
         try:
             after, untold = apply_edits(before, edits)
@@ -114,7 +118,7 @@ class _Saving:
             self._write_code(edit)
         if self._read() != before:
             talk.error(f"{self._file} changed meanwhile and was left as it is now")
-            return exits.INTERNAL
+            return exits.USAGE
         _exchange(self._file, after)
         talk.say(f"written: {self._file}")
         return 0

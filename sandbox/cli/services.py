@@ -64,7 +64,7 @@ def _make_reload(front: Front, options: RunOptions, say: Callable[[str], None]) 
         settings = with_options(loaded.config.settings, options)
         return loaded._replace(config=loaded.config._replace(settings=settings))
 
-    quiet = [state_dir(os.environ), *filter(None, [options.log_file])]
+    quiet = [state_dir(os.environ), *filter(None, [options.log_file, options.metrics_log])]
     return Reload(front, load, lambda text: say(harmless(text)), report, quiet)
 
 

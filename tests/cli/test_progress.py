@@ -21,7 +21,7 @@ SPEC = FunctionSpec(
 
 
 def told(now: float, *machines: Instance) -> list[str]:
-    shells = [SimpleNamespace(machine=machine) for machine in machines]
+    shells = [SimpleNamespace(machine=machine, clock_s=lambda now: now) for machine in machines]
     fake: Any = SimpleNamespace(
         host=SimpleNamespace(settings=SETTINGS), shells=lambda: cast(Any, shells)
     )
