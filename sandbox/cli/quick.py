@@ -96,9 +96,10 @@ def _serves(record: dict[str, Any], function: str) -> bool:
 def _request(record: dict[str, Any], name: str, asked: Asked) -> bytes:
     # HTTP/1.0: the answer is not chunked, and the connection's end is the answer's.
     quoted = "".join(chr(c) if c in _UNRESERVED else f"%{c:02X}" for c in name.encode())
+    host = f"[{record['host']}]" if ":" in record["host"] else record["host"]
     lines = (
         f"POST /2023-03-30/functions/{quoted}/invocations HTTP/1.0",
-        f"Host: {record['host']}",
+        f"Host: {host}",
         f"Content-Length: {len(asked.event)}",
         f"X-Fc-Log-Type: {'None' if asked.is_quiet else 'Tail'}",
         f"X-Fcbox-Token: {record['token']}",

@@ -24,6 +24,9 @@ _READ_BYTES = 64 << 10
 _GOODBYE_S = 1.0
 _LAST_SEQUENCE = 1 << 30
 _HOST = "127.0.0.1"
+_FIRST = b"Content-Length:"
+_FIRST_S = 5.0
+_ENDED = ("fc:Instance:DestroySuccess", "fcbox:Instance:Died")
 
 
 class Relay:
@@ -65,6 +68,9 @@ class Relay:
         try:
             if self._is_stopping:
                 return
+            first = await _first_bytes(reader)
+            if first != _FIRST:
+                return  # a page in a browser, or somebody who looks which ports are open
             if self._debugging.is_attached:
                 self._notice("a second debugger was sent away: one is attached")
                 return
@@ -110,6 +116,7 @@ class Relay:
         await self._wait_listening()
         from_instance, to_instance = await asyncio.open_connection(_HOST, self._debugging.port)
         self._debugging.is_awaited = False
+        to_instance.write(_FIRST)
         there = asyncio.create_task(_copy(reader, to_instance))
         back = asyncio.create_task(_copy(from_instance, writer))
         try:
@@ -147,10 +154,22 @@ class Relay:
             self._ready.set_result(None)
 
     def _on_event(self, event: LifecycleEvent) -> None:
-        is_ours = event.function == self._debugging.function
-        has_failed = is_ours and event.name == "fc:Instance:CreateFailed"
+        if event.function != self._debugging.function:
+            return
+        has_failed = event.name == "fc:Instance:CreateFailed"
+        if event.name in _ENDED:  # one that is replaced while it starts ends in order
+            has_failed = all(shell.id == event.instance_id for shell in self._shells())
         if has_failed and self._ready and not self._ready.done():
             self._ready.set_exception(ConnectionError(event.detail or "no instance came up"))
+
+
+async def _first_bytes(reader: asyncio.StreamReader) -> bytes:
+    """A debugger speaks first, and says this. debugpy would read what a web page sends, too."""
+    try:
+        async with asyncio.timeout(_FIRST_S):
+            return await reader.readexactly(len(_FIRST))
+    except (TimeoutError, asyncio.IncompleteReadError, OSError):
+        return b""
 
 
 async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -28,6 +28,8 @@ class Front:
         self.door = door or Door()
         self.open_doors: list[Callable[[Scope], bool]] = []
         """What says which requests need no signature though there is an access key."""
+        self.page_doors: list[Callable[[Scope], bool]] = []
+        """What says which requests a web page may make."""
         self.checksum_of: Callable[[str], Awaitable[str]] | None = None
         """The CRC-64 of a function's code package, empty when it is not known; may take long."""
         self.invocations = Invocations(self.supervisor, self.limits)

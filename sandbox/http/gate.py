@@ -6,9 +6,10 @@ every page in it. Two checks keep pages out:
 * DNS rebinding: a page's own host name is made to resolve to 127.0.0.1, after which the browser
   takes our answers for that page's. The `Host` header then still names the page's host, so it
   must be a loopback name, or the address that is listened on.
-* Cross-site requests: a page may send a POST anywhere, only not read the answer; but for a
-  function to run, sending is enough. Browsers put an `Origin` header on every such request, so
-  where there is one it must be one of the same hosts. Command-line clients and SDKs send none.
+* Requests of pages: a page may send a POST anywhere, only not read the answer; but for a function
+  to run, sending is enough. And the page of a function comes from the same host as the API. So
+  what a browser sends for a page (it has `Origin` or `Sec-Fetch-Site`; command-line clients and
+  SDKs send neither) gets to HTTP triggers only, and from pages of the same hosts only.
 
 Where there is an access key, a third one keeps everybody else out: the signature. What a part of
 the front opens to all (`Front.open_doors`: anonymous HTTP triggers) goes through without.
@@ -56,20 +57,36 @@ class Gate:
 
     def _check_head(self, scope: Scope) -> None:
         size = hosts = 0
+        is_of_page = False
         for name, value in scope["headers"]:
             size += len(name) + len(value) + 4  # As on the wire: ": " and CRLF belong to it.
             if name == b"host":
                 hosts += 1
                 if not self._is_host(value):
                     raise _not_here()
-            elif name == b"origin" and not self._is_origin(value):
-                raise Refused(403, "AccessDenied", "web pages of other hosts may not call")
+            elif name == b"origin":
+                is_of_page = True
+                if not self._is_origin(value):
+                    raise _not_for_others()
+            elif name == b"sec-fetch-site" and value != b"none":
+                is_of_page = True
         if hosts != 1:  # which one would count, is for each reader of it to guess
             raise _not_here()
+        if is_of_page:
+            self._check_page(scope)
         limits = self._front.limits
         _check_size("the headers", size, limits.headers_bytes)
         target = len(scope["raw_path"]) + len(scope["query_string"])
         _check_size("the path with its query", target, limits.target_bytes)
+
+    def _check_page(self, scope: Scope) -> None:
+        headers = dict(scope["headers"])
+        is_strange = headers.get(b"sec-fetch-site") == b"cross-site" and b"origin" not in headers
+        if is_strange and headers.get(b"sec-fetch-mode") != b"navigate":
+            raise _not_for_others()  # an image, say, whose address is a function
+        is_index = scope["path"] == "/"
+        if not is_index and not any(leads(scope) for leads in self._front.page_doors):
+            raise Refused(403, "AccessDenied", "web pages may call HTTP triggers only")
 
     def _check_caller(self, scope: Scope, receive: Receive) -> Receive:
         """Gives what the body is read with. Raises Refused."""
@@ -85,6 +102,10 @@ class Gate:
         assert door.key
         signed = check_signature(_head(scope), door.key, time.time())
         return _checking(receive, signed) if signed else receive
+
+
+def _not_for_others() -> Refused:
+    return Refused(403, "AccessDenied", "web pages of other hosts may not call")
 
 
 def _not_here() -> Refused:

@@ -36,7 +36,8 @@ _HOP_BY_HOP = frozenset((
     "connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade",
 ))  # fmt: skip
 """They are about the connection, which ends here."""
-_NOT_TO_SET = _HOP_BY_HOP | {"content-length", "date", "server"}
+_NOT_TO_SET = _HOP_BY_HOP | {"content-length", "date", "server", "service-worker-allowed"}
+"""The last one would give a function's page power over the paths of all others."""
 _MAX_DENSE_BYTES = 64 << 10
 _TEXTS = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -184,14 +185,24 @@ def _response_object(result: bytes) -> dict[str, Any] | None:
     """The object of the format v1, if the result is one."""
     if not result.lstrip(b" \t\r\n").startswith(b"{") or b'"statusCode"' not in result:
         return None
-    is_large = len(result) > _MAX_DENSE_BYTES
-    if is_large and len(_TEXTS.sub(b"", result)) > _MAX_DENSE_BYTES:
+    if _is_dense(result):
         return None
     try:
-        found = json.loads(result)
+        found = json.loads(result.decode("utf-8"))  # of bytes it would take UTF-16, too
     except (ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) and "statusCode" in found else None
+
+
+def _is_dense(result: bytes) -> bool:
+    """Whether it would take long to read: what is not within a text counts, and each text a bit."""
+    dense = at = 0
+    for text in _TEXTS.finditer(result):
+        dense += text.start() - at + 2
+        at = text.end()
+        if dense > _MAX_DENSE_BYTES:
+            return True
+    return dense + len(result) - at > _MAX_DENSE_BYTES
 
 
 def _status(value: object) -> int:

@@ -32,6 +32,7 @@ from sandbox.asynchronous.destinations import MAX_ASYNC_EVENT_BYTES
 from sandbox.core.effects import Request
 from sandbox.core.outcome import Cause, Outcome
 from sandbox.core.spec import FunctionSpec
+from sandbox.engine.supervisor import UnknownFunction
 from sandbox.http.checksums import Checksums
 from sandbox.http.front import Front
 from sandbox.http.refusals import Refused
@@ -94,11 +95,16 @@ class InvokeApi:
                 answer = _answer(spec, *ran, wants_log, await asyncio.shield(checksum))
         except ClientDisconnect:
             answer = Response()  # nobody is there to read it
+        except UnknownFunction:  # it was deleted while the body came
+            text = f"function '{name}' does not exist"
+            raise Refused(404, "FunctionNotFound", text) from None
         await answer(scope, receive, send)
 
     def _name_of(self, scope: Scope) -> str:
         found = _PATH.fullmatch(scope["path"])
-        assert found
+        if not found:  # a path that ends with a line break fits a route, but no function
+            text = f"'{scope['method']}' against this path is not supported"
+            raise Refused(404, "PathNotSupported", text)
         service, function = found.groups()
         qualifier = ""
         if service is not None:

@@ -20,6 +20,9 @@ MOST_PIPELINED = 8
 """Of so many requests in a row on one connection it is read on while the first one runs: uvicorn
 would not, and so not notice the end of the connection."""
 
+MOST_QUEUED = 2000
+"""With more of them a connection is ended: they are held before anybody is asked who calls."""
+
 _MOST_JOINED_BYTES = 64 << 10
 _CONTINUE = b"HTTP/1.1 100 "
 
@@ -60,6 +63,9 @@ class Protocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         self._is_in_request = False
         super().on_message_complete()
+        if len(self._open) <= MOST_PIPELINED:
+            # uvicorn pauses for a large body, and then does not see the connection's end.
+            self.flow.resume_reading()
 
     def on_headers_complete(self) -> None:
         self._is_in_head = False
@@ -69,6 +75,9 @@ class Protocol(HttpToolsProtocol):
             self.scope[CALLER] = Caller()  # type: ignore[literal-required]
             self.cycle.transport = _Joining(self.transport)  # type: ignore[assignment]
             self._open.append(self.cycle)
+            if len(self._open) > MOST_QUEUED:
+                self.transport.abort()
+                return
             if 1 < len(self._open) <= MOST_PIPELINED:
                 self.flow.resume_reading()
 

@@ -131,11 +131,19 @@ def _same(found: bytes, wanted: Iterable[bytes]) -> None:
 # -- FC ------------------------------------------------------------------------------------------
 
 
+def _rfc_date(text: str) -> float | None:
+    """Unix time; None for what is no date."""
+    try:
+        date = parsedate_tz(text)
+        return mktime_tz(date) if date else None
+    except (ValueError, OverflowError, TypeError, IndexError):
+        return None
+
+
 def _check_fc(
     head: Head, key: AccessKey, now_s: float, id: str, signature: str
 ) -> SignedBody | None:
-    date = parsedate_tz(head.value("date"))
-    _check_signer(id, key, mktime_tz(date) if date else None, now_s)
+    _check_signer(id, key, _rfc_date(head.value("date")), now_s)
     lines = [head.method, *map(head.value, ("content-md5", "content-type", "date"))]
     for name in head.names():
         lines += [f"{name}:{value}" for value in head.values(name) if name.startswith("x-fc-")]

@@ -51,6 +51,7 @@ def routes(front: Front) -> list[BaseRoute]:
     """The routes of this part of the front. They come before all others: at a host name of its own
     a function has every path."""
     front.open_doors.append(lambda scope: _is_anonymous(front, scope))
+    front.page_doors.append(lambda scope: _leads_to_function(front, scope))
     return [_TriggerRoute(front), _IndexRoute(front)]
 
 

@@ -31,6 +31,7 @@ SOURCE = """
 """
 REQUEST_ID = re.compile(r"1-[0-9a-f]{8}-[0-9a-f]{8}-[0-9a-f]{12}")
 INSTANCE_ID = re.compile(r"c-[0-9a-f]{8}-[0-9a-f]{8}-[0-9a-f]{12}")
+PAGES = "web pages may call HTTP triggers only"
 EVENT_LIMIT = 33554432
 
 
@@ -365,9 +366,20 @@ def test_other_hosts_are_refused_against_dns_rebinding(served: Served, host: str
 
 
 @pytest.mark.parametrize("host", LOOPBACK)
-def test_pages_of_loopback_may_call(served: Served, host: str) -> None:
-    assert ask_as(served, "localhost", f"http://{host}:3000").status == 200
-    assert ask_as(served, "localhost", f"https://{host}").status == 200
+def test_pages_may_not_call_the_api(served: Served, host: str) -> None:
+    """Not those of this machine either: a function's own page comes from the same host."""
+    for origin in (f"http://{host}:3000", f"https://{host}"):
+        answer = ask_as(served, "localhost", origin)
+        assert (answer.status, answer.json["Message"]) == (403, PAGES)
+
+
+@pytest.mark.parametrize("path", ["/2023-03-30/functions", "/fcbox/instances", "/metrics"])
+@pytest.mark.parametrize(
+    ("site", "status"), [("same-origin", 403), ("same-site", 403), ("none", 200)]
+)
+def test_a_page_may_not_read_the_api(served: Served, path: str, site: str, status: int) -> None:
+    """A browser says where a request comes from: `none` is an address that was typed."""
+    assert served.ask("GET", path, None, {"Sec-Fetch-Site": site}).status == status
 
 
 @pytest.mark.parametrize(

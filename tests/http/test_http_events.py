@@ -274,3 +274,21 @@ def test_any_object_is_a_response_or_none(
             continue
         head = b"".join(name + value for name, value in answer.headers)
         assert not {b"\r", b"\n", b"\0"} & {head[i : i + 1] for i in range(len(head))}
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        b'{"statusCode": 1' + b'""' * 4_000_000,
+        '{"statusCode": 200, "∁": ['.encode("utf-16-le") + "[{}],".encode("utf-16-le") * 500_000,
+        '{"statusCode": 200}'.encode("utf-16-le"),
+    ],
+    ids=["quotes", "sixteen_bits", "small"],
+)
+def test_what_would_take_long_to_read_is_not_read(result: bytes) -> None:
+    """The supervisor serves nobody else meanwhile. JSON is UTF-8 here."""
+    begun_s = time.process_time()
+    answer = read_result(result)
+
+    assert (answer.status, answer.body) == (200, result)
+    assert time.process_time() - begun_s < 0.3

@@ -243,6 +243,23 @@ def test_no_request_is_a_failure_of_ours(
     assert "x-fc-request-id" in answer.headers
 
 
+@pytest.mark.parametrize("path", VERSIONS)
+def test_a_line_break_behind_the_path_is_no_function(served: Served, path: str) -> None:
+    assert served.ask("POST", below(path) + "%0A", b"1").status == 404
+
+
+def test_a_caller_with_a_large_event_that_goes_away_ends_its_request(served: Served) -> None:
+    """Its connection is not read on while the event is large, unless we see to it."""
+    event = json.dumps({"sleep": 30, "pad": "x" * 200_000}).encode()
+    connection = http.client.HTTPConnection("127.0.0.1", served.port, timeout=30)
+    connection.request("POST", below(V3), event)  # the head goes out before the body
+    busy = ["INVOKING"]
+    wait_until(lambda: [i["state"] for i in served.instances() if i["state"] in busy], "its begin")
+    connection.close()
+
+    wait_until(lambda: not any(i["state"] in busy for i in served.instances()), "its end")
+
+
 def test_as_curl_does_it(served: Served) -> None:
     url = f"http://localhost:{served.port}{below(V1)}"
     command = ["curl", "-sS", "--ipv4", "-i", url, "-d", "hello", "-H", "Expect: 100-continue"]

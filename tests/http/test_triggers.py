@@ -203,6 +203,21 @@ def test_where_a_function_is(served: Served, path: str, host: str, raw_path: str
 
 
 @pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Origin": "http://f.localhost:9700"}, 200),
+        ({"Sec-Fetch-Site": "same-origin", "Sec-Fetch-Mode": "cors"}, 200),
+        ({"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"}, 200),
+        ({"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors"}, 403),
+        ({"Origin": "http://evil.example", "Sec-Fetch-Site": "cross-site"}, 403),
+    ],
+)
+def test_which_pages_may_call(served: Served, headers: dict[str, str], status: int) -> None:
+    """A link may lead here from anywhere; what a page loads without a click may not."""
+    assert served.ask("GET", "/f/", None, headers).status == status
+
+
+@pytest.mark.parametrize(
     ("path", "host", "code"),
     [
         ("/nobody/x", "", "PathNotSupported"),

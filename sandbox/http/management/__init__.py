@@ -16,7 +16,9 @@ from starlette.requests import ClientDisconnect
 from starlette.requests import Request as HttpRequest
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
+from starlette.types import Scope
 
+from sandbox.http.addresses import TOP
 from sandbox.http.front import Front
 from sandbox.http.management import api2, api3
 from sandbox.http.management.calls import Call
@@ -39,7 +41,7 @@ def routes(front: Front) -> list[BaseRoute]:
     """The routes of this part of the front."""
     registry = Registry(front)
     packages = f"/fcbox/packages/{registry.token}/"  # the token stands for a signature
-    front.open_doors.append(lambda scope: scope["path"].startswith(packages))
+    front.open_doors.append(lambda scope: _is_package(scope, packages))
     front.checksum_of = registry.checksum
 
     async def changes(http: HttpRequest) -> Response:
@@ -75,3 +77,11 @@ def _endpoint(
         return JSONResponse(found, headers=headers)
 
     return endpoint
+
+
+def _is_package(scope: Scope, packages: str) -> bool:
+    """Whether it is a package that is asked for: at a function's own host it is the function."""
+    hosts = [value for name, value in scope["headers"] if name == b"host"]
+    is_function = any(TOP.encode("ascii") in host.lower() for host in hosts)
+    is_reading = scope["method"] in ("GET", "HEAD")
+    return is_reading and not is_function and str(scope["path"]).startswith(packages)
