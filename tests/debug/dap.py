@@ -18,6 +18,10 @@ class Client:
         self._serial = 0
         self._kept: list[dict[str, Any]] = []
 
+    def begin(self) -> None:
+        """The first words of any client; a port scan says nothing."""
+        self._socket.sendall(b"Content-Length:")
+
     def close(self) -> None:
         self._file.close()
         self._socket.close()

@@ -1,5 +1,6 @@
 """`fcbox run --debug`: a client of the debug adapter protocol at its port, as an editor is one."""
 
+import http.client
 import json
 import re
 import socket
@@ -161,9 +162,22 @@ def test_a_second_client_is_sent_away(debug: Callable[..., Debugged]) -> None:
     first = run.client()
     first.attach(run.code, {})
     second = run.client()
+    second.begin()
 
     assert second.is_ended()
     assert "a second debugger was sent away" in run.served.talk()
+
+
+def test_a_web_page_is_no_debugger(debug: Callable[..., Debugged]) -> None:
+    """debugpy would take the body of its request for a message."""
+    run = debug()
+    page = http.client.HTTPConnection("127.0.0.1", run.port, timeout=30)
+    page.request("POST", "/", b'{"type": "request", "command": "evaluate"}')
+    with pytest.raises(http.client.BadStatusLine):
+        page.getresponse()
+    page.close()
+
+    assert "a debugger is attached" not in run.served.talk()
 
 
 def test_a_saved_file_ends_the_session_and_the_next_one_has_new_code(
@@ -204,6 +218,7 @@ def test_every_interpreter_is_debugged_or_says_why_not(
     run = debug("--python", python)
     client = run.client()
     if tuple(map(int, version.split("."))) < (3, 8):
+        client.begin()
         assert client.is_ended()
         assert "debugpy needs Python 3.8 or later" in run.served.talk()
         return
