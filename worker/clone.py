@@ -19,6 +19,7 @@ from worker.syscalls import (
     PR_SET_NAME,
     drop_capabilities,
     prctl,
+    write_entry,
 )
 
 TYPE_CHECKING = False
@@ -138,8 +139,7 @@ def new_user_namespace(uid_map, gid_map):
         raise OSError(error, os.strerror(error), "a user namespace for a mount")
     try:
         for name, text in (("uid_map", uid_map), ("gid_map", gid_map)):
-            with open("/proc/%d/%s" % (pid, name), "w") as file:
-                file.write(text)
+            write_entry("/proc/%d/%s" % (pid, name), text)
         return os.open("/proc/%d/ns/user" % pid, os.O_RDONLY | os.O_CLOEXEC)
     finally:
         os.kill(pid, signal.SIGKILL)

@@ -31,6 +31,7 @@ import stat
 import sys
 
 from worker import syscalls
+from worker.frame import LAYERS_DIR, is_below
 from worker.namespaces import drop_capabilities_or_end, own_mount_namespace
 from worker.syscalls import MS_BIND, MS_RDONLY, MS_REC, mount
 
@@ -41,11 +42,10 @@ if TYPE_CHECKING:
     Tree = Dict[str, Any]
 
 __all__ = [
-    "LAYERS_DIR", "NoSourceError", "Place", "close_sources", "enter", "is_below", "lay_root",
-    "lift_root", "make_read_only", "open_code", "open_sources", "overlay", "placed", "reason",
+    "NoSourceError", "Place", "close_sources", "enter", "forbidden", "lay_root", "lift_root",
+    "make_read_only", "open_code", "open_sources", "overlay", "places", "reason",
 ]  # fmt: skip
 
-LAYERS_DIR = "/opt"
 SYSTEM_DIRS = (
     "/bin", "/boot", "/code", "/dev", "/etc", "/lib", "/lib32", "/lib64", "/opt", "/proc",
     "/sbin", "/sys", "/usr",
@@ -94,8 +94,10 @@ def enter(setup):
     `setup` then tells what is left for the environment to map: the layers are at /opt, or where
     they were, and `mounts` has those alone that are not in place.
     """
-    places, refused = placed(setup)
-    wanted = [place for place in places if place.target not in refused]
+    found = places(setup)
+    _check(found, setup)
+    refused = forbidden(found, setup)
+    wanted = [place for place in found if place.target not in refused]
     if wanted:
         try:
             refused.update(_put_in_namespace(wanted))
@@ -107,47 +109,31 @@ def enter(setup):
     return ["%s: %s" % item for item in sorted(refused.items())]
 
 
-def placed(setup):
-    # type: (Dict[str, Any]) -> Tuple[List[Place], Dict[str, str]]
-    """The function's directories, and the reasons for those that may not be where it wants them.
+def places(setup):
+    # type: (Dict[str, Any]) -> List[Place]
+    """The function's directories, the outer before the inner."""
+    found = [Place(LAYERS_DIR, list(setup["layers"]), True)] if setup.get("layers") else []
+    for target, source, is_read_only in setup.get("mounts", ()):
+        found.append(Place(target, [source], is_read_only))
+    return sorted(found, key=lambda place: place.real)
 
-    Raises NoSourceError.
-    """
-    places = _places(setup)
-    for place in places:
-        _check_sources(place)
+
+def _check(places, setup):
+    # type: (Iterable[Place], Dict[str, Any]) -> None
+    """Raises NoSourceError. They were there when the configuration was read, maybe long ago."""
+    try:
+        open_sources(places)
+    finally:
+        close_sources(places)
     code = open_code(setup)
     if code is not None:
         os.close(code)
-    return places, _forbidden(places, _kept(setup))
 
 
-def _places(setup):
-    # type: (Dict[str, Any]) -> List[Place]
-    places = [Place(LAYERS_DIR, list(setup["layers"]), True)] if setup.get("layers") else []
-    for target, source, is_read_only in setup.get("mounts", ()):
-        places.append(Place(target, [source], is_read_only))
-    return sorted(places, key=lambda place: place.real)  # the outer before the inner
-
-
-def _check_sources(place):
-    # type: (Place) -> None
-    # They were there when the configuration was read; that may be long ago.
-    for source in place.sources:
-        os.close(open_source(source))
-
-
-def _kept(setup):
-    # type: (Dict[str, Any]) -> List[str]
-    """What the instance itself needs: no mount may hide it."""
-    needed = [setup["code_dir"], setup.get("home") or "", __file__, os.__file__, sys.executable]
-    needed += [sys.prefix, sys.base_prefix, sys.exec_prefix]
-    return [os.path.realpath(path) for path in needed if path]
-
-
-def _forbidden(places, kept):
-    # type: (List[Place], List[str]) -> Dict[str, str]
+def forbidden(places, setup):
+    # type: (List[Place], Dict[str, Any]) -> Dict[str, str]
     """Where nothing may be mounted, by target, with the reason."""
+    kept = _kept(setup) if places else []
     refused = {}  # type: Dict[str, str]
     for place in places:
         hidden = [path for path in kept if is_below(path, place.real)]
@@ -156,6 +142,14 @@ def _forbidden(places, kept):
         elif hidden:
             refused[place.target] = "it would hide %s, which the function needs" % hidden[0]
     return refused
+
+
+def _kept(setup):
+    # type: (Dict[str, Any]) -> List[str]
+    """What the instance itself needs: no mount may hide it."""
+    needed = [setup["code_dir"], setup.get("home") or "", __file__, os.__file__, sys.executable]
+    needed += [sys.prefix, sys.base_prefix, sys.exec_prefix]
+    return [os.path.realpath(path) for path in needed if path]
 
 
 def _is_reserved(place):
@@ -194,11 +188,6 @@ def _mount_all(places):
         except OSError as exc:
             refused[place.target] = reason(exc)
     return refused
-
-
-def is_below(path, folder):
-    # type: (str, str) -> bool
-    return path == folder or path.startswith(folder.rstrip("/") + "/")
 
 
 def reason(exc):
@@ -269,10 +258,10 @@ def close_sources(places):
         del place.opened[:]
 
 
-def overlay(place, target):
-    # type: (Place, str) -> None
-    """Several layers over each other, the first one on top."""
-    folders = ":".join("/proc/self/fd/%d" % fd for fd in place.opened)
+def overlay(opened, target):
+    # type: (List[int], str) -> None
+    """Directories over each other, the first one on top; by descriptor, whatever their names."""
+    folders = ":".join("/proc/self/fd/%d" % fd for fd in opened)
     mount("overlay", target, MS_RDONLY, "overlay", "lowerdir=" + folders)
 
 
@@ -282,7 +271,7 @@ def _mount_place(place):
     if os.path.realpath(place.real) != place.real:
         raise OSError(errno.ELOOP, "there is a symbolic link on the way", place.real)
     if len(place.opened) > 1:
-        overlay(place, place.real)
+        overlay(place.opened, place.real)
         return
     mount("/proc/self/fd/%d" % place.opened[0], place.real, MS_BIND | MS_REC)
     if place.is_read_only:

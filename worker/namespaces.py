@@ -66,9 +66,9 @@ def enter_user_namespace(uid, gid, flags=0):
     """A new one, in which this process has all capabilities, and this uid and gid."""
     outer_uid, outer_gid = os.getuid(), os.getgid()
     unshare(syscalls.CLONE_NEWUSER | flags)
-    _write("/proc/self/setgroups", "deny")
-    _write("/proc/self/uid_map", "%d %d 1" % (uid, outer_uid))
-    _write("/proc/self/gid_map", "%d %d 1" % (gid, outer_gid))
+    syscalls.write_entry("/proc/self/setgroups", "deny")
+    syscalls.write_entry("/proc/self/uid_map", "%d %d 1" % (uid, outer_uid))
+    syscalls.write_entry("/proc/self/gid_map", "%d %d 1" % (gid, outer_gid))
 
 
 def make_private():
@@ -101,9 +101,3 @@ def drop_capabilities_or_end():
     except OSError as exc:
         os.write(2, ("fcbox: cannot give up capabilities: %s\n" % exc.strerror).encode("ascii"))
         os._exit(1)
-
-
-def _write(path, text):
-    # type: (str, str) -> None
-    with open(path, "w") as file:
-        file.write(text)

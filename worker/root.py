@@ -21,33 +21,24 @@ idmapped then (mount_setattr(2)): in them the owner has the instance's uid.
 import errno
 import os
 import stat
-import sys
 
-from worker import mounts, syscalls
+from worker import frame, mounts, syscalls
 from worker.clone import new_user_namespace
+from worker.frame import ALL_MAY_READ, CODE, LAYERS_DIR, SHM, TMP, is_below
 from worker.syscalls import MS_BIND, MS_NODEV, MS_NOSUID, MS_REC, mount
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Dict, Iterable, List, Optional, Tuple
 
-__all__ = ["CODE", "TMP", "Root", "mount_proc"]
+    Owner = Tuple[int, int]
 
-CODE, TMP, SHM = "/code", "/tmp", "/dev/shm"
-DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
-SYSTEM = (
-    "/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/etc", "/nix/store",
-)  # fmt: skip
-_SEEN = ("/sys/devices/system/cpu",)
-_LINKS = (
-    ("/dev/fd", "/proc/self/fd"), ("/dev/stdin", "/proc/self/fd/0"),
-    ("/dev/stdout", "/proc/self/fd/1"), ("/dev/stderr", "/proc/self/fd/2"), ("/var/tmp", TMP),
-)  # fmt: skip
+__all__ = ["Root", "mount_proc"]
+
 SECRETS = (
     "/etc/shadow", "/etc/shadow-", "/etc/gshadow", "/etc/gshadow-", "/etc/ssh", "/etc/ssl/private",
     "/etc/sudoers", "/etc/sudoers.d",
 )  # fmt: skip
-_ALL_MAY_READ = 0o005
 _MOST_LOOKED_AT = 5000
 _LEAST_FILES, _FILES_OF_MB, _SHM_FILES = 100000, 200, 10000
 _PASSWD = (
@@ -89,15 +80,17 @@ class Root(object):
         Raises OSError, or mounts.NoSourceError, and this process is where it was. `setup` then
         tells what is where. The mount namespace must be this process's own.
         """
-        places, refused = mounts.placed(self._setup)
-        opened = [place for place in places if place.target not in refused]
+        places = mounts.places(self._setup)
         try:
+            mounts.open_sources(places)
             self._code = mounts.open_code(self._setup)
-            mounts.open_sources(opened)
-            self._make_owners(opened)
+            refused = mounts.forbidden(places, self._setup)
+            allowed = [place for place in places if place.target not in refused]
+            if self._uid is not None:
+                self._make_owners(self._uid, allowed)
             mounts.lay_root()
             try:
-                refused.update(self._fill(opened))
+                refused.update(self._fill(allowed))
                 syscalls.pivot_root(".", ".")
             except OSError:
                 mounts.lift_root()
@@ -119,25 +112,24 @@ class Root(object):
     def _fill(self, places):
         # type: (List[mounts.Place]) -> Dict[str, str]
         self._mount_own_storage()
-        for path in SYSTEM + _SEEN:
-            _copy(path)
+        plan = frame.get()
+        for path in plan.folders:
+            os.mkdir("." + path, 0o755)
+        for path in plan.files:
+            _write_new("." + path, b"")
+        for path, target in plan.links:
+            os.symlink(target, "." + path)
+        for path in plan.trees:
+            self._show(path, path, None)
         self._add_user()
-        for path in _resolver() + DEVICES:
-            _bind(path)
+        for path in [*plan.devices, *_resolver()]:
+            _bind_file(path)
         if os.getuid() == 0 and self._uid is None:
             _hide_secrets()
-        for path, target in _LINKS:
-            _make_folder(os.path.dirname(path))
-            os.symlink(target, "." + path)
-        for folder in ("/proc", "/run", mounts.LAYERS_DIR):
-            _make_folder(folder)
-        for folder in interpreter_folders():
-            if not _exists(folder):  # it may be below another one
-                _make_entry(folder, os.stat(folder))
-                self._bind_owned(folder, folder)
-        _make_folder(CODE)
+        for path, owner in plan.interpreter:
+            self._show(path, path, owner)
         if self._code is not None:
-            self._bind_owned(_path_of(self._code), CODE)
+            self._show(_path_of(self._code), CODE, _owner(self._code))
         _make_folders(places)
         syscalls.set_tree(-100, ".", syscalls.MOUNT_ATTR_RDONLY)
         return self._fill_writable(places)
@@ -161,7 +153,7 @@ class Root(object):
             flags = syscalls.MS_REMOUNT | MS_BIND | MS_NOSUID | MS_NODEV
             mount(None, "." + folder, flags)  # these alone, not what is mounted below them
         mount("/proc", "./proc", MS_BIND | MS_REC)
-        _make_folders(place for place in places if mounts.is_below(place.target, TMP))
+        _make_folders(place for place in places if is_below(place.target, TMP))
         refused = {}
         for place in places:
             try:
@@ -173,24 +165,33 @@ class Root(object):
     def _put(self, place):
         # type: (mounts.Place) -> None
         # Elsewhere nothing is made: what is not there now would be made in the user's directory.
-        if mounts.is_below(place.target, TMP):
+        if is_below(place.target, TMP):
             _make_folder(place.target)
         if _has_link(place.target):
             raise OSError(errno.ELOOP, "there is a symbolic link on the way", place.target)
         if len(place.opened) > 1:
-            mounts.overlay(place, "." + place.target)
+            mounts.overlay(place.opened, "." + place.target)
             return
-        self._bind_owned(_path_of(place.opened[0]), place.target, place.is_read_only)
-        if not place.is_read_only:
+        source, owner = _path_of(place.opened[0]), _owner_of_place(place)
+        if place.is_read_only:
+            self._show(source, place.target, owner)
+            mounts.make_read_only("." + place.target)
+        else:
+            self._bind(source, place.target, owner)
             self._writable.append(place.target)
 
-    def _bind_owned(self, source, target, is_read_only=True):
-        # type: (str, str, bool) -> None
-        status = os.stat(source)
-        owner = self._owners.get((status.st_uid, status.st_gid))
-        if owner is not None and _is_private(status, target, is_read_only):
+    def _show(self, source, target, owner):
+        # type: (str, str, Optional[Owner]) -> None
+        """For reading: it stays writable until the whole tree is made read-only."""
+        self._bind(source, target, owner, True)
+
+    def _bind(self, source, target, owner, is_read_only=False):
+        # type: (str, str, Optional[Owner], bool) -> None
+        """With what is mounted below, and as our user's where it is private to its owner."""
+        namespace = None if owner is None else self._owners.get(owner)
+        if namespace is not None:
             try:
-                _bind_mapped(source, target, is_read_only, owner)
+                _bind_mapped(source, target, namespace)
                 return
             except OSError as exc:
                 # Not every file system can; where all may read it there is no need to.
@@ -198,31 +199,24 @@ class Root(object):
                     what = "mounting %s for another user" % target
                     raise OSError(exc.errno, exc.strerror, what) from None
         mount(source, "." + target, MS_BIND | MS_REC)
-        if is_read_only:
-            mounts.make_read_only("." + target)
 
-    def _make_owners(self, places):
-        # type: (List[mounts.Place]) -> None
+    def _make_owners(self, uid, places):
+        # type: (int, List[mounts.Place]) -> None
         """For each owner of a private directory a user namespace in which that is our user.
 
         Ahead of everything else: the kernel grants none to a process whose root is covered.
         """
-        wanted = [(folder, folder, True) for folder in interpreter_folders()]
-        wanted += [] if self._code is None else [(_path_of(self._code), CODE, True)]
-        single = [place for place in places if len(place.opened) == 1]
-        wanted += [(_path_of(p.opened[0]), p.target, p.is_read_only) for p in single]
-        for source, target, is_read_only in wanted if self._uid is not None else []:
-            status = os.stat(source)
-            owner = (status.st_uid, status.st_gid)
-            if owner not in self._owners and _is_private(status, target, is_read_only):
-                maps = ["%d %d 1" % (number, self._uid or 0) for number in owner]
-                self._owners[owner] = new_user_namespace(*maps)
+        wanted = [owner for _, owner in frame.get().interpreter]
+        wanted += [] if self._code is None else [_owner(self._code)]
+        wanted += [_owner_of_place(place) for place in places if len(place.opened) == 1]
+        for owner in wanted:
+            if owner is not None and owner not in self._owners:
+                self._owners[owner] = new_user_namespace(*["%d %d 1" % (n, uid) for n in owner])
 
     def _add_user(self):
         # type: () -> None
-        with open("./.passwd", "w") as file:
-            file.write(_PASSWD % (self._shown_uid, self._shown_uid))
-        os.chmod("./.passwd", 0o644)
+        lines = _PASSWD % (self._shown_uid, self._shown_uid)
+        _write_new("./.passwd", lines.encode("ascii"))
         if os.path.isfile("./etc/passwd"):
             mount("./.passwd", "./etc/passwd", MS_BIND)
         os.unlink("./.passwd")  # a mount needs no name
@@ -233,33 +227,11 @@ class Root(object):
         setup["home"] = TMP
         if self._code is not None:
             setup["code_dir"] = CODE
-        if mounts.LAYERS_DIR not in refused and setup["layers"]:
-            setup["layers"] = [mounts.LAYERS_DIR]
+        if LAYERS_DIR not in refused and setup["layers"]:
+            setup["layers"] = [LAYERS_DIR]
         else:
             setup["layers"] = []
         setup["mounts"] = []  # what is refused is nowhere: there is no local path to name instead
-
-
-def interpreter_folders():
-    # type: () -> List[str]
-    """What the interpreter needs beside the system's directories, the outer before the inner.
-
-    Found once, in the zygote: every instance has the same.
-    """
-    if not _FOLDERS:
-        _FOLDERS.extend(_find_folders())
-    return list(_FOLDERS)
-
-
-_FOLDERS = []  # type: List[str]
-
-
-def _find_folders():
-    # type: () -> List[str]
-    found = {sys.prefix, sys.base_prefix, sys.exec_prefix, sys.base_exec_prefix}
-    found.update(os.path.abspath(path) for path in sys.path if path)
-    found.update(os.path.realpath(path) for path in list(found))
-    return sorted(path for path in found if os.path.exists(path) and not _is_given(path))
 
 
 def _path_of(fd):
@@ -268,14 +240,25 @@ def _path_of(fd):
     return "/proc/self/fd/%d" % fd
 
 
-def _bind_mapped(source, target, is_read_only, owner):
-    # type: (str, str, bool, int) -> None
-    attributes = syscalls.MOUNT_ATTR_IDMAP
-    if is_read_only:
-        attributes |= syscalls.MOUNT_ATTR_RDONLY
+def _owner(fd):
+    # type: (int) -> Owner
+    status = os.stat(fd)
+    return status.st_uid, status.st_gid
+
+
+def _owner_of_place(place):
+    # type: (mounts.Place) -> Optional[Owner]
+    """None where any other uid can use all of it."""
+    if place.is_read_only and os.stat(place.opened[0]).st_mode & ALL_MAY_READ == ALL_MAY_READ:
+        return None
+    return _owner(place.opened[0])
+
+
+def _bind_mapped(source, target, namespace):
+    # type: (str, str, int) -> None
     tree = syscalls.clone_tree(source)
     try:
-        syscalls.set_tree(tree, "", attributes, owner)
+        syscalls.set_tree(tree, "", syscalls.MOUNT_ATTR_IDMAP, namespace)
         syscalls.move_tree(tree, "." + target)
     finally:
         os.close(tree)
@@ -298,61 +281,35 @@ def _all_may_read(path):
     for folder, _, names in os.walk(path):
         left -= 1 + len(names)
         modes = [os.lstat(os.path.join(folder, name)).st_mode for name in names]
-        if left < 0 or os.stat(folder).st_mode & _ALL_MAY_READ != _ALL_MAY_READ:
+        if left < 0 or os.stat(folder).st_mode & ALL_MAY_READ != ALL_MAY_READ:
             return False
         if not all(stat.S_ISLNK(mode) or mode & stat.S_IROTH for mode in modes):
             return False
     return True
 
 
-def _is_private(status, target, is_read_only):
-    # type: (os.stat_result, str, bool) -> bool
-    """Whether another uid than the owner's could not use all of it."""
-    return not is_read_only or target == CODE or status.st_mode & _ALL_MAY_READ != _ALL_MAY_READ
-
-
-def _is_given(path):
-    # type: (str) -> bool
-    return path == "/" or any(mounts.is_below(path, folder) for folder in SYSTEM)
-
-
 def _resolver():
-    # type: () -> Tuple[str, ...]
+    # type: () -> List[str]
     """Where /etc/resolv.conf leads to, when that is none of the system's directories."""
     path = os.path.realpath("/etc/resolv.conf")
-    return () if _is_given(path) or not os.path.isfile(path) else (path,)
+    is_given = any(is_below(path, folder) for folder in frame.SYSTEM)
+    return [] if is_given or not os.path.isfile(path) else [path]
 
 
-def _exists(path):
-    # type: (str) -> bool
-    return os.path.lexists("." + path)
-
-
-def _copy(path):
+def _bind_file(path):
     # type: (str) -> None
-    """A link as a link, a directory as a mount; nothing for what the host does not have."""
-    if os.path.islink(path):
-        os.symlink(os.readlink(path), "." + path)
-    elif os.path.isdir(path):
-        _make_folder(path)
-        mount(path, "." + path, MS_BIND | MS_REC)
-
-
-def _bind(path):
-    # type: (str) -> None
-    if os.path.exists(path):
-        _make_entry(path, os.stat(path))
-        mount(path, "." + path, MS_BIND)
-
-
-def _make_entry(path, status):
-    # type: (str, os.stat_result) -> None
-    """Something to mount on."""
-    if stat.S_ISDIR(status.st_mode):
-        _make_folder(path)
-        return
     _make_folder(os.path.dirname(path))
-    os.close(os.open("." + path, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o644))
+    _write_new("." + path, b"")
+    mount(path, "." + path, MS_BIND)
+
+
+def _write_new(path, content):
+    # type: (str, bytes) -> None
+    fd = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o644)
+    try:
+        os.write(fd, content)
+    finally:
+        os.close(fd)
 
 
 def _make_folders(places):

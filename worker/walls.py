@@ -20,12 +20,12 @@ import resource
 import signal
 import struct
 
-from worker import landlock, mounts, namespaces, root, seccomp, syscalls
+from worker import frame, landlock, mounts, namespaces, root, seccomp, syscalls
 from worker.clone import errno_in_child, set_parent_death_signal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable, Dict, List, Optional
+    from typing import Any, Callable, Dict, List, Optional, Tuple
 
 __all__ = ["Ground", "Walls", "may_come_back", "prepare"]
 
@@ -52,14 +52,15 @@ def prepare(level):
     """
     if level == "none":
         return ""
-    # Both are remembered; of the filters those that are most likely.
-    root.interpreter_folders()
+    # All of it is remembered; of the filters those that are most likely.
+    frame.get()
     for has_network in (True, False):
         try:
             seccomp.program(os.uname().machine, has_network, os.getuid() == 0)
         except OSError:
             pass  # each instance tells
     if syscalls.has_capability(syscalls.CAP_SYS_ADMIN):
+        _most_uids()
         return ""
     try:
         namespaces.try_user_namespace()
@@ -157,8 +158,7 @@ class Walls(object):
         wanted = self._wanted["groups"]
         try:
             for path in wanted["entries"]:
-                with open(path, "w") as entry:
-                    entry.write("0")
+                syscalls.write_entry(path, "0")
         except OSError as exc:
             for mechanism in wanted["mechanisms"]:
                 self._lack(mechanism, mounts.reason(exc))
@@ -255,7 +255,7 @@ class Walls(object):
         def visit():
             # type: () -> None
             _become(uid)
-            for path in [folder, code_dir] + root.interpreter_folders():
+            for path in [folder, code_dir] + frame.get().needed:
                 os.listdir(path) if os.path.isdir(path) else os.stat(path)
 
         os.chown(folder, uid, uid)
@@ -346,15 +346,15 @@ class Walls(object):
             readable, writable = ["/"], self._root.writable()
         else:
             setup = self._setup
-            readable = list(root.SYSTEM) + root.interpreter_folders() + list(setup["layers"])
+            readable = list(frame.SYSTEM) + frame.get().needed + list(setup["layers"])
             readable += [setup["code_dir"], "/proc", "/sys/devices/system/cpu"]
-            readable += [mounts.LAYERS_DIR] if mounts.LAYERS_DIR in setup["layers"] else []
+            readable += [frame.LAYERS_DIR] if frame.LAYERS_DIR in setup["layers"] else []
             readable += [source for _, source, _ in self._wanted["mounts"]]
             readable += [target for target, _, _ in self._wanted["mounts"]]
             writable = [setup["home"]]
             for target, source, is_read_only in self._wanted["mounts"]:
                 writable += [] if is_read_only else [target, source]
-        if landlock.restrict(readable, writable, list(root.DEVICES)):
+        if landlock.restrict(readable, writable, list(frame.DEVICES)):
             self.held.append("landlock_scopes")
         else:
             self._lack("landlock_scopes", "this kernel's Landlock has none (before 6.12)")
@@ -379,8 +379,7 @@ def _become(uid):
 def _mapped_uid(serial):
     # type: (int) -> Optional[int]
     """A uid of nobody else's: of the last quarter of the numbers, where that is mapped at all."""
-    with open("/proc/self/uid_map") as lines:
-        inside, _, count = max((list(map(int, line.split())) for line in lines), key=lambda m: m[2])
+    inside, count = _most_uids()
     if inside + count > 0x7FFFFFFF:
         return 0x70000000 + serial % 0x0FFFFFFF
     if count < 20000:
@@ -388,13 +387,26 @@ def _mapped_uid(serial):
     return inside + count - 1 - serial % 10000
 
 
+def _most_uids():
+    # type: () -> Tuple[int, int]
+    """The largest range of uids that exist here, first and count: it stays for a zygote's life."""
+    if not _RANGES:
+        with open("/proc/self/uid_map") as lines:
+            ranges = [list(map(int, line.split())) for line in lines]
+        inside, _, count = max(ranges, key=lambda found: found[2])
+        _RANGES.append((inside, count))
+    return _RANGES[0]
+
+
+_RANGES = []  # type: List[Tuple[int, int]]
+
+
 def _limit_watches():
     # type: () -> None
     """In the user namespace of its own: else its watches were counted with all of the user's."""
     for name, most in (("max_inotify_instances", 64), ("max_inotify_watches", 8192)):
         try:
-            with open("/proc/sys/user/" + name, "w") as setting:
-                setting.write("%d" % most)
+            syscalls.write_entry("/proc/sys/user/" + name, "%d" % most)
         except OSError:
             pass  # before Linux 4.12, or without inotify; no promise depends on it
 
