@@ -24,11 +24,11 @@ from worker.syscalls import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Callable, Tuple
+    from typing import Callable, Iterable, Tuple
 
 __all__ = [
-    "clone_sibling", "enter_init", "enter_instance", "errno_in_child", "new_user_namespace",
-    "set_parent_death_signal",
+    "TAG_SERIAL_BITS", "clone_sibling", "enter_init", "enter_instance", "errno_in_child",
+    "new_namespace", "new_user_namespace", "set_parent_death_signal",
 ]  # fmt: skip
 
 _CLONE_VM = 0x00000100
@@ -38,8 +38,11 @@ _CLONE_CHILD_SETTID = 0x01000000
 _PR_SET_PDEATHSIG = 1
 _PR_GET_TID_ADDRESS = 40
 _STACK_BYTES = 64 << 10
+_LIFE_S = 10
 _MOST_DESCRIPTORS = 64
 """More than a zygote ever has open, with the six of an instance."""
+TAG_SERIAL_BITS = 24
+"""The low bits of a tag count the instances of one supervisor; the bits above name it."""
 _SYS_CLONE = {"x86_64": 56, "aarch64": 220}
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -119,28 +122,31 @@ def errno_in_child(attempt):
     return os.WEXITSTATUS(status) if os.WIFEXITED(status) else errno.EIO
 
 
-def new_user_namespace(uid_map, gid_map):
-    # type: (str, str) -> int
-    """A descriptor of a user namespace that nobody lives in, with these maps; for root.
+def new_user_namespace(uid, owner):
+    # type: (int, Tuple[int, int]) -> int
+    """A descriptor of one in which `uid` stands for `owner`, a uid and a gid; for root."""
+    return new_namespace(CLONE_NEWUSER, "user", ["%d %d 1" % (number, uid) for number in owner])
+
+
+def new_namespace(flag, name, maps=()):
+    # type: (int, str, Iterable[str]) -> int
+    """A descriptor of a namespace that nobody lives in; `name` is that below /proc/PID/ns.
 
     Something has to live in it until it is opened: a thread-like child that shares our memory,
-    runs pause(2) and nothing else, so that making it copies no page.
+    runs sleep(3) and nothing else, so that making it copies no page. It ends by itself should we
+    be killed meanwhile.
     """
     stack = ctypes.create_string_buffer(_STACK_BYTES)
     top = (ctypes.addressof(stack) + _STACK_BYTES) & ~0xF
-    pid = _libc.clone(
-        _libc.pause,
-        ctypes.c_void_p(top),
-        CLONE_NEWUSER | _CLONE_VM | signal.SIGCHLD,
-        ctypes.c_void_p(0),
-    )
+    flags = flag | _CLONE_VM | signal.SIGCHLD
+    pid = _libc.clone(_libc.sleep, ctypes.c_void_p(top), flags, ctypes.c_void_p(_LIFE_S))
     if pid < 0:
         error = ctypes.get_errno()
-        raise OSError(error, os.strerror(error), "a user namespace for a mount")
+        raise OSError(error, os.strerror(error), "a %s namespace of its own" % name)
     try:
-        for name, text in (("uid_map", uid_map), ("gid_map", gid_map)):
-            write_entry("/proc/%d/%s" % (pid, name), text)
-        return os.open("/proc/%d/ns/user" % pid, os.O_RDONLY | os.O_CLOEXEC)
+        for kind, text in zip(("uid_map", "gid_map"), maps):
+            write_entry("/proc/%d/%s" % (pid, kind), text)
+        return os.open("/proc/%d/ns/%s" % (pid, name), os.O_RDONLY | os.O_CLOEXEC)
     finally:
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)

@@ -31,6 +31,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Dict, Iterable, List, Optional, Tuple
 
+    from worker.stock import Stock
+
     Owner = Tuple[int, int]
 
 __all__ = ["Root", "mount_proc"]
@@ -64,9 +66,10 @@ class Root(object):
     `shown_uid` is how it will see itself: /etc/passwd has a line for that one.
     """
 
-    def __init__(self, setup, uid, shown_uid):
-        # type: (Dict[str, Any], Optional[int], int) -> None
+    def __init__(self, setup, uid, shown_uid, stock):
+        # type: (Dict[str, Any], Optional[int], int, Stock) -> None
         self._setup = setup
+        self._stock = stock
         self._uid = uid
         self._shown_uid = shown_uid
         self._code = None  # type: Optional[int]  # None where it has vanished: nothing is there
@@ -211,7 +214,8 @@ class Root(object):
         wanted += [_owner_of_place(place) for place in places if len(place.opened) == 1]
         for owner in wanted:
             if owner is not None and owner not in self._owners:
-                self._owners[owner] = new_user_namespace(*["%d %d 1" % (n, uid) for n in owner])
+                fd = self._stock.take_owner(uid, owner)
+                self._owners[owner] = new_user_namespace(uid, owner) if fd is None else fd
 
     def _add_user(self):
         # type: () -> None

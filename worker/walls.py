@@ -21,27 +21,30 @@ import signal
 import struct
 
 from worker import frame, landlock, mounts, namespaces, root, seccomp, syscalls
-from worker.clone import errno_in_child, set_parent_death_signal
+from worker.clone import TAG_SERIAL_BITS, errno_in_child, set_parent_death_signal
+from worker.stock import Stock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Callable, Dict, List, Optional, Tuple
 
-__all__ = ["Ground", "Walls", "may_come_back", "prepare"]
+__all__ = ["Ground", "Walls", "may_come_back", "prepare", "stock", "uid_of"]
 
 _INSIDE_ID = 1000
 """Who an instance is in its own user namespace, at the level strict."""
 _HOST_NAME = "fc"
 _SIOCGIFFLAGS, _SIOCSIFFLAGS, _IFF_UP = 0x8913, 0x8914, 0x1
 _MB = 1 << 20
+_SERIAL_BITS = 18
+"""How many of a tag's lowest bits go into the number from which an instance's uid is made."""
 _RESERVED_FILES, _MOST_SIGNALS = 1024, 1024
 _OF_NAMESPACES = ("root", "pid_namespace")
 _OF_STRICT = ("ipc_namespace", "cgroup_namespace", "uts_namespace", "net_namespace")
 
 
-Ground = collections.namedtuple("Ground", "refusal has_own_processes")
+Ground = collections.namedtuple("Ground", "refusal has_own_processes tag stock")
 """What an instance finds when it is cloned: why it may not mount, or ""; whether it is in a pid
-namespace of its own."""
+namespace of its own; the tag that it wears; what the zygote had ready for it."""
 
 
 def prepare(level):
@@ -77,6 +80,18 @@ def may_come_back():
     return os.getuid() == 0 and _is_initial() and syscalls.has_capability(syscalls.CAP_SYS_ADMIN)
 
 
+def stock(level, refusal):
+    # type: (str, str) -> Stock
+    """What is worth having ready at this level, where instances may mount."""
+    may = level != "none" and not refusal
+    return Stock(may and level == "strict", may and _may_be_another())
+
+
+def _may_be_another():
+    # type: () -> bool
+    return os.getuid() == 0 and syscalls.has_capability(syscalls.CAP_SETUID)
+
+
 def _is_initial():
     # type: () -> bool
     # The initial user namespace maps all there is (user_namespaces(7)); the host's pid namespace
@@ -96,8 +111,10 @@ class Walls(object):
         self._setup = setup
         self._wanted = setup["walls"]
         self._refusal = ground.refusal
+        self._tag = ground.tag
+        self._stock = ground.stock
         self._has_own_processes = ground.has_own_processes
-        self._is_root = syscalls.has_capability(syscalls.CAP_SETUID) and os.getuid() == 0
+        self._is_root = _may_be_another()
         self._was_root = os.getuid() == 0
         self._is_strict = self._wanted["level"] == "strict"
         self._root = None  # type: Optional[root.Root]
@@ -112,11 +129,14 @@ class Walls(object):
         """
         self._join_groups()
         self._uid = self._own_uid()
-        if not self._refusal:
-            self._leave_host()
-        else:
-            self._lack_namespaces(self._refusal)
-            self._lack("user_namespace", self._refusal)
+        try:
+            if not self._refusal:
+                self._leave_host()
+            else:
+                self._lack_namespaces(self._refusal)
+                self._lack("user_namespace", self._refusal)
+        finally:
+            self._stock.close()
         if self._root is None:
             self._stay_in_host()
         elif self._uid is not None:
@@ -181,7 +201,7 @@ class Walls(object):
         else:
             self._lack("pid_namespace", "this machine refuses it")
         if self._wanted["network"] == "off":
-            self._attempt("net_namespace", _own_network)
+            self._attempt("net_namespace", self._leave_network)
         if self._is_strict:
             self._leave_more()
         try:
@@ -192,7 +212,7 @@ class Walls(object):
     def _enter_root(self, uid):
         # type: (Optional[int]) -> None
         shown_uid = _INSIDE_ID if self._is_strict else os.getuid() if uid is None else uid
-        own_root = root.Root(self._setup, uid, shown_uid)
+        own_root = root.Root(self._setup, uid, shown_uid, self._stock)
         self.mounts = own_root.enter()
         self._root = own_root
         self.held.append("root")
@@ -220,6 +240,16 @@ class Walls(object):
         self._attempt("ipc_namespace", lambda: namespaces.unshare(syscalls.CLONE_NEWIPC))
         self._attempt("cgroup_namespace", lambda: namespaces.unshare(syscalls.CLONE_NEWCGROUP))
         self._attempt("uts_namespace", _own_host_name)
+
+    def _leave_network(self):
+        # type: () -> None
+        ready = self._stock.take_network()
+        if ready is None:
+            namespaces.unshare(syscalls.CLONE_NEWNET)
+        else:
+            syscalls.setns(ready, syscalls.CLONE_NEWNET)
+            os.close(ready)
+        _raise_loopback()
 
     def _stay_in_host(self):
         # type: () -> None
@@ -274,7 +304,7 @@ class Walls(object):
             if os.getuid() == 0:
                 self._lack("own_uid", "CAP_SETUID is missing")
             return None
-        uid = _mapped_uid(self._wanted["serial"])
+        uid = uid_of(self._tag)
         if uid is None:
             self._lack("own_uid", "this user namespace has too few user ids")
         return uid
@@ -376,9 +406,14 @@ def _become(uid):
     os.setresuid(uid, uid, uid)
 
 
-def _mapped_uid(serial):
+def uid_of(tag):
     # type: (int) -> Optional[int]
-    """A uid of nobody else's: of the last quarter of the numbers, where that is mapped at all."""
+    """A uid of nobody else's: of the last quarter of the numbers, where that is mapped at all.
+
+    None where there are too few. Two instances may have the same one when a quarter of a million
+    others came between them.
+    """
+    serial = tag >> TAG_SERIAL_BITS << _SERIAL_BITS | tag & ((1 << _SERIAL_BITS) - 1)
     inside, count = _most_uids()
     if inside + count > 0x7FFFFFFF:
         return 0x70000000 + serial % 0x0FFFFFFF
@@ -417,10 +452,9 @@ def _own_host_name():
     _socket.sethostname(_HOST_NAME)
 
 
-def _own_network():
+def _raise_loopback():
     # type: () -> None
-    """A network namespace with nothing in it but a loopback that is up (netdevice(7))."""
-    namespaces.unshare(syscalls.CLONE_NEWNET)
+    """All that there is in a new network namespace (netdevice(7))."""
     probe = _socket.socket(_socket.AF_INET, _socket.SOCK_DGRAM)
     try:
         request = struct.pack("16sh14x", b"lo", 0)

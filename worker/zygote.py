@@ -37,8 +37,9 @@ import struct
 import time
 
 from worker import runtime, syscalls, walls
-from worker.clone import clone_sibling, enter_init, enter_instance
+from worker.clone import TAG_SERIAL_BITS, clone_sibling, enter_init, enter_instance
 from worker.output import open_stdio
+from worker.stock import Stock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -50,11 +51,11 @@ _SPAWN = struct.Struct(">QB")
 _REPLY = struct.Struct(">iii")
 _PAIR = struct.Struct("=ii")
 _DESCRIPTORS = 6
+_IDLE_S = 0.005
+"""How long nothing is asked of a zygote until it takes its time for the next instance's stock."""
 _SWEEP_S = 1.0
 _LAST_GROUPS_S, _RECHECK_S = 2.0, 0.005
 _PF_EXITING = 0x4  # include/linux/sched.h: set at the begin of an end, and still there in a zombie
-TAG_SERIAL_BITS = 24
-"""The low bits of a tag count the instances of one supervisor; the bits above name it."""
 
 
 def main(control_fd, box_tag, level):
@@ -77,6 +78,7 @@ def main(control_fd, box_tag, level):
     nursery = _Nursery(control, supervisor, refusal, level)
     _tell(control, 0)
     while True:
+        nursery.fill_stock()
         packet, descriptors = _receive(control)
         if not packet:
             break
@@ -96,6 +98,20 @@ def _close_inherited(control_fd):
                 os.close(int(name))
             except OSError:
                 pass  # the listing's own
+
+
+def _is_quiet(control):
+    # type: (_socket.socket) -> bool
+    control.settimeout(_IDLE_S)
+    try:
+        control.recv(1, _socket.MSG_PEEK)
+    except _socket.timeout:
+        return True
+    except OSError:
+        pass  # who receives sees it too
+    finally:
+        control.settimeout(None)
+    return False
 
 
 def _receive(control):
@@ -121,13 +137,22 @@ class _Nursery(object):
         self._supervisor = supervisor
         self._refusal = refusal
         self._bear = _alone
+        self._tag = 0
+        self._stock = walls.stock(level, refusal)
         if level != "none":
             self._bear = _in_namespace if walls.may_come_back() else _with_midwife
+
+    def fill_stock(self):
+        # type: () -> None
+        """For the next instance, once the first has come and nobody waits."""
+        if self._tag and self._stock.is_wanting() and _is_quiet(self._control):
+            self._stock.fill(walls.uid_of(self._tag + 1))
 
     def spawn(self, packet, descriptors):
         # type: (bytes, List[int]) -> bool
         """True in the instance, when its life is over; False in the zygote."""
         tag, is_spare = _SPAWN.unpack(packet)
+        self._tag = tag
         try:
             _wear(tag)
             worker, init, midwife = self._bear(tag)
@@ -137,12 +162,13 @@ class _Nursery(object):
             self._control.close()
             requests, answers, bulk, witness, stdout, stderr = descriptors
             enter_instance(self._supervisor, tag, stdout, stderr)
-            ground = walls.Ground(self._refusal, init > 0)
+            ground = walls.Ground(self._refusal, init > 0, tag, self._stock)
             runtime.run(requests, answers, bulk, witness, is_spare, ground)
             return True
         for descriptor in descriptors:
             os.close(descriptor)
         _tell(self._control, worker, init, midwife)
+        self._stock.close()  # the instance has it, whether it needs it or not
         return False
 
 

@@ -33,8 +33,6 @@ _MECHANISMS = {
     "cpu": "cpu_quota",
     "freezer": "freezer",
 }
-_SERIALS = 18
-"""How many low bits of a tag go into the number from which an instance's uid is made."""
 _ASKED_FOR = frozenset(("cpu_quota", "freezer"))
 """Mechanisms that a function without a use for them does not have."""
 
@@ -50,7 +48,6 @@ class BoxWalls:
         """What is in force around the functions, as far as they have reported."""
         self.on_told: Callable[[Walls], None] | None = None
         self._may_degrade = settings.allows_degraded
-        self._box = box_tag >> procs.TAG_SERIAL_BITS
         self._groups = Groups(procs.box_name(box_tag)) if self.level != "none" else None
         self._busy: list[Group] = []
         self._reports: dict[str, Walls] = {}
@@ -108,7 +105,6 @@ class BoxWalls:
             "given": ["memory_watch"],
             "groups": {"entries": group.entries if group else [], "mechanisms": mechanisms},
             "folder": folder_of(self._home, tag),
-            "serial": (self._box << _SERIALS) | tag & ((1 << _SERIALS) - 1),
             "needed": needed_ways(self.level, self._conditions(spec)) if needed else [],
             "mounts": spec.mounts,
         }
