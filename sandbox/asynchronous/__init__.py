@@ -7,6 +7,7 @@
     store        the invocations in an SQLite file
     places       which file that is, and who may use it
     writer       the thread that writes it, many changes with one fsync(2)
+    ledger       what is not on the disk yet, written again until it is
     queue        all of it over the supervisor
 
 What was accepted is done or reported. An attempt is counted in the file before it begins: when

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from functools import partial
 
 from sandbox.asynchronous.destinations import delivery
+from sandbox.asynchronous.ledger import WRITE_AGAIN_S, Ledger, Told
 from sandbox.asynchronous.policy import (
     INTERRUPTED,
     after_attempt,
@@ -39,8 +40,6 @@ Say = Callable[[str], None]
 
 MOST_TOGETHER = 100
 """How many attempts of one function run at a time, however many instances it may have."""
-WRITE_AGAIN_S = 5.0
-"""After the file could not be written."""
 _LONGEST_S, _ABSENT_S = 60.0, 1.0
 """How long to sleep, although nothing is due: the wall clock may be set meanwhile. While something
 waits for a function that is not there: it may come back at any time."""
@@ -55,26 +54,40 @@ class _Attempt:
         self.record: TaskRecord | None = None
         self.request: Request | None = None
         self.is_stopped = False
+        self.stop_told: list[Told] = []
+        """Who waits for a stop that came while it was being counted."""
+
+    def tell_stop(self, exc: Exception | None) -> None:
+        told, self.stop_told = self.stop_told, []
+        for each in told:
+            each(exc)
 
 
 class Dispatcher:
     """Begins what is due while there is room, and records what comes of it."""
 
     def __init__(
-        self, supervisor: Supervisor, writer: Writer, say: Say, wall_s: Callable[[], float]
+        self,
+        supervisor: Supervisor,
+        writer: Writer,
+        say: Say,
+        wall_s: Callable[[], float],
+        write_again_s: float = WRITE_AGAIN_S,
     ) -> None:
         self.schedule = Schedule()
+        self._ages = Schedule()
+        """Of functions that this run never had: when their invocations expire."""
         self.writer = writer
         self.is_stopping = False
         self._supervisor = supervisor
-        self._say = say
+        self._ledger = Ledger(supervisor.loop, writer, say, self._written, write_again_s)
         self._wall_s = wall_s
         self._attempts: dict[str, _Attempt] = {}
         self._running: Counter[str] = Counter()
         self._seen: set[str] = set()
         """The functions that this run has, or had: one that had and has no more was deleted."""
         self._timer: TimerHandle | None = None
-        self._is_woken = self._is_closed = self._has_failed = False
+        self._is_woken = self._is_closed = False
         self._ended = 0
 
     # -- what others ask -------------------------------------------------------------------------
@@ -90,9 +103,11 @@ class Dispatcher:
             found[function] += self.schedule.waiting(function)
         return dict(found)
 
-    def add(self, record: TaskRecord) -> None:
+    def add(self, waiting: TaskRecord | Waiting) -> None:
         """It is in the file, and has not ended."""
-        self.schedule.add(record.function, record.request_id, record.due_ms)
+        self.schedule.add(waiting.function, waiting.request_id, waiting.due_ms)
+        if self._is_absent(waiting.function):
+            self._ages.add(waiting.function, waiting.request_id, waiting.expires_ms + 1)
         self.wake()
 
     def resume(self, waiting: list[Waiting], interrupted: list[TaskRecord]) -> None:
@@ -100,7 +115,7 @@ class Dispatcher:
         broken = {record.request_id for record in interrupted}
         for each in waiting:
             if each.request_id not in broken:
-                self.schedule.add(each.function, each.request_id, each.due_ms)
+                self.add(each)
         for record in interrupted:
             self._conclude(record, after_attempt(record, INTERRUPTED, self.now_ms()), b"")
         self.wake()
@@ -111,19 +126,21 @@ class Dispatcher:
             self._is_woken = True
             self._supervisor.loop.call_soon(self._turn)
 
-    def stop_waiting(self, record: TaskRecord) -> None:
-        """It waited, and shall not: `schedule` has it no more."""
-        self._settle(stopped(record, self.now_ms()), b"")
-
-    def stop_attempt(self, request_id: str) -> bool:
-        """Ends the attempt that runs; whether there is one."""
-        attempt = self._attempts.get(request_id)
-        if attempt is None:
+    def stop(self, record: TaskRecord, told: Told) -> bool:
+        """Stops what waits or runs; whether it does. `told` hears when that is on the disk. If it
+        cannot be written yet, it is stopped all the same, and written later."""
+        request_id = record.request_id
+        attempt, held = self._attempts.get(request_id), self._ledger.unwritten(request_id)
+        if attempt:
+            self._stop_attempt(attempt, told)
+        elif self.schedule.remove(request_id):
+            self._settle(stopped(record, self.now_ms()), b"", told)
+        elif held is None:
             return False
-        if not attempt.is_stopped:
-            attempt.is_stopped = True
-            if attempt.record and attempt.request:
-                self._cancel(attempt, attempt.record, attempt.request)
+        elif held.status in FINISHED:
+            self._ledger.hurry(request_id, told)
+        else:
+            self._settle(stopped(held, self.now_ms()), b"", told)
         return True
 
     def close(self) -> None:
@@ -134,6 +151,7 @@ class Dispatcher:
         for request_id, attempt in self._attempts.items():
             if attempt.record is None:
                 self.writer.submit(partial(_give_back, request_id, self.now_ms()), _ignore)
+        self._ledger.close()
 
     # -- turns -----------------------------------------------------------------------------------
 
@@ -149,8 +167,16 @@ class Dispatcher:
             if function in self._seen:
                 room = self._room(specs.get(function))
                 for request_id in self.schedule.take(function, now_ms, room):
-                    self._begin(function, request_id)
+                    self._begin(function, request_id, now_ms)
+            else:
+                self._expire(function, now_ms)
         self._timer = self._supervisor.loop.call_later(self._sleep_s(now_ms), self.wake)
+
+    def _expire(self, function: str, now_ms: int) -> None:
+        """Counting an attempt ends what is too old, and of these nothing else is begun."""
+        for request_id in self._ages.take(function, now_ms, MOST_TOGETHER):
+            if self.schedule.remove(request_id):
+                self._begin(function, request_id, now_ms)
 
     def _sleep_s(self, now_ms: int) -> float:
         functions = self.schedule.functions()
@@ -171,43 +197,55 @@ class Dispatcher:
             most = min(most, max(1, spec.reserved_concurrency - 1))
         return max(0, min(most, MOST_TOGETHER) - self._running[spec.name])
 
+    def _is_absent(self, function: str) -> bool:
+        return function not in self._seen and function not in self._supervisor.pools
+
     def _specs(self) -> dict[str, FunctionSpec]:
         return {name: pool.spec for name, pool in self._supervisor.pools.items()}
 
     # -- one attempt -----------------------------------------------------------------------------
 
-    def _begin(self, function: str, request_id: str) -> None:
+    def _begin(self, function: str, request_id: str, now_ms: int) -> None:
         attempt = self._attempts[request_id] = _Attempt(function)
         self._running[function] += 1
-        count = partial(_count, request_id, self.now_ms())
-        self.writer.submit(count, partial(self._counted, request_id, attempt))
+        self._count(request_id, attempt, now_ms)
+
+    def _count(self, request_id: str, attempt: _Attempt, now_ms: int) -> None:
+        counted = partial(self._counted, request_id, attempt, now_ms)
+        self.writer.submit(partial(_count, request_id, now_ms), counted)
+
+    def _count_again(self, request_id: str, attempt: _Attempt, now_ms: int) -> None:
+        if not self._is_closed:  # what was too old stays so, also when the clock is set back
+            self._count(request_id, attempt, max(now_ms, self.now_ms()))
 
     def _counted(
         self,
         request_id: str,
         attempt: _Attempt,
+        now_ms: int,
         record: TaskRecord | None,
         exc: Exception | None,
     ) -> None:
         if self._is_closed:
             return
-        if record is None:
+        if exc:  # it stays where it is: a stop that it was asked for is not forgotten
+            self._ledger.failed(exc)
+            attempt.tell_stop(exc)
+            again = partial(self._count_again, request_id, attempt, now_ms)
+            self._supervisor.loop.call_later(self._ledger.write_again_s, again)
+        elif record is None:
             self._leave(request_id, attempt)
-            if exc:
-                self._tell_failure(exc)
-                again_ms = self.now_ms() + int(WRITE_AGAIN_S * 1000)
-                self.schedule.add(attempt.function, request_id, again_ms)
-            return
-        attempt.record = record
-        if record.status in FINISHED:
+            attempt.tell_stop(None)
+        elif record.status in FINISHED:
             self._leave(request_id, attempt)
-            self._conclude(record, record, b"")
+            self._conclude(record, record, b"", attempt.tell_stop)
         elif attempt.is_stopped or self.is_stopping:
             self._leave(request_id, attempt)
             back = given_back(record, self.now_ms())
             back = stopped(back, self.now_ms()) if attempt.is_stopped else back
-            self._settle(back, b"")
+            self._settle(back, b"", attempt.tell_stop)
         else:
+            attempt.record = record
             self._invoke(attempt, record)
 
     def _invoke(self, attempt: _Attempt, record: TaskRecord) -> None:
@@ -231,9 +269,18 @@ class Dispatcher:
         )  # fmt: skip
         self._conclude(record, next_record, outcome.body)
 
-    def _cancel(self, attempt: _Attempt, record: TaskRecord, request: Request) -> None:
+    def _stop_attempt(self, attempt: _Attempt, told: Told) -> None:
+        record, request = attempt.record, attempt.request
+        if record is None or request is None:
+            attempt.is_stopped = True
+            attempt.stop_told.append(told)
+            return
+        if attempt.is_stopped:
+            self._ledger.write(record, told=told)
+            return
+        attempt.is_stopped = True
         attempt.record = record.moved(Status.STOPPING, self.now_ms())
-        self.writer.submit(partial(_update, attempt.record, None), _ignore)
+        self._ledger.write(attempt.record, told=told)  # before its end, which may come at once
         self._supervisor.cancel(attempt.function, request)
 
     def _leave(self, request_id: str, attempt: _Attempt) -> None:
@@ -243,57 +290,41 @@ class Dispatcher:
 
     # -- what comes of it ------------------------------------------------------------------------
 
-    def _conclude(self, record: TaskRecord, next_record: TaskRecord, response: bytes) -> None:
+    def _conclude(
+        self,
+        record: TaskRecord,
+        next_record: TaskRecord,
+        response: bytes,
+        told: Told | None = None,
+    ) -> None:
         """As `_settle`, and says what a person wants to know."""
         if text := describe(record, next_record):
             self._notice(next_record, text)
-        self._settle(next_record, response)
+        self._settle(next_record, response, told)
 
-    def _settle(self, record: TaskRecord, response: bytes) -> None:
+    def _settle(self, record: TaskRecord, response: bytes, told: Told | None = None) -> None:
         follower = None
         if record.status in FINISHED:
             self._ended += 1
             host = self._supervisor.host
-            told = delivery(record, response, self._specs(), host.ids.request_id)
-            record = record._replace(destination_status=told.status)
-            follower = told.invocation
-            if told.text:
-                self._notice(record, told.text)
+            delivered = delivery(record, response, self._specs(), host.ids.request_id)
+            record = record._replace(destination_status=delivered.status)
+            follower = delivered.invocation
+            if delivered.text:
+                self._notice(record, delivered.text)
             if self._ended % _PRUNE_EACH == 0:
                 self.writer.submit(partial(_prune, self.now_ms()), _ignore)
-        self._write(record, follower)
+        self._ledger.write(record, follower, told)
 
-    def _write(self, record: TaskRecord, follower: TaskRecord | None) -> None:
-        then = partial(self._written, record, follower)
-        self.writer.submit(partial(_update, record, follower), then)
-
-    def _written(
-        self, record: TaskRecord, follower: TaskRecord | None, _: object, exc: Exception | None
-    ) -> None:
-        if self._is_closed:
-            return
-        if exc:
-            self._tell_failure(exc)
-            again = partial(self._write_again, record, follower)
-            self._supervisor.loop.call_later(WRITE_AGAIN_S, again)
-            return
-        if record.status not in FINISHED:
+    def _written(self, record: TaskRecord, follower: TaskRecord | None) -> None:
+        if record.status in (Status.ENQUEUED, Status.RETRYING):
             self.add(record)
         if follower:
             self.add(follower)
 
-    def _write_again(self, record: TaskRecord, follower: TaskRecord | None) -> None:
-        if not self._is_closed:
-            self._write(record, follower)
-
     def _notice(self, record: TaskRecord, text: str) -> None:
         line = f"asynchronous invocation {record.request_id}: {text}"
         self._supervisor.host.hub.notice(record.function, record.instance_id, line)
-
-    def _tell_failure(self, exc: Exception) -> None:
-        if not self._has_failed:
-            self._has_failed = True
-            self._say(f"the queue of asynchronous invocations cannot be written: {exc}")
 
 
 def describe(record: TaskRecord, next_record: TaskRecord) -> str:
@@ -333,13 +364,6 @@ def _give_back(request_id: str, now_ms: int, store: Store) -> None:
     record = store.get(request_id)
     if record and record.status is Status.RUNNING:
         store.update(given_back(record, now_ms))
-
-
-def _update(record: TaskRecord, follower: TaskRecord | None, store: Store) -> None:
-    """In one transaction: who is told of a result is told once."""
-    store.update(record)
-    if follower:
-        store.insert(follower)
 
 
 def _prune(now_ms: int, store: Store) -> None:

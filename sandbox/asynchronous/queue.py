@@ -9,6 +9,7 @@ nothing more; `close` waits for the last write, milliseconds, and says what is l
 
 import asyncio
 import os
+import sqlite3
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -16,6 +17,7 @@ from typing import Any
 
 from sandbox.asynchronous.destinations import MAX_ASYNC_EVENT_BYTES
 from sandbox.asynchronous.dispatch import Dispatcher, Say
+from sandbox.asynchronous.ledger import WRITE_AGAIN_S
 from sandbox.asynchronous.places import Place, open_place
 from sandbox.asynchronous.records import FINISHED, Acceptance, Status, TaskRecord, accept_record
 from sandbox.asynchronous.store import DuplicateTask, Store, Waiting
@@ -44,6 +46,7 @@ class AsyncQueue:
         notice: Say | None = None,
         wall_s: Callable[[], float] = time.time,
         most_waiting: int = MOST_WAITING,
+        write_again_s: float = WRITE_AGAIN_S,
     ) -> None:
         self._supervisor = supervisor
         self._say = say
@@ -51,7 +54,7 @@ class AsyncQueue:
         """For news; what goes wrong is said in any case."""
         self._most_waiting = most_waiting
         self._writer = Writer(supervisor.loop, opens)
-        self._dispatcher = Dispatcher(supervisor, self._writer, say, wall_s)
+        self._dispatcher = Dispatcher(supervisor, self._writer, say, wall_s, write_again_s)
         self._entering = 0
         self._is_open = False
 
@@ -113,21 +116,30 @@ class AsyncQueue:
         return record
 
     async def stop(self, name: str, task_id: str) -> None:
-        """Stops what waits or runs; one that runs may need a moment. Raises Refused."""
-        dispatcher = self._dispatcher
+        """Stops what waits or runs; one that runs may need a moment. When it returns, that is on
+        the disk. Raises Refused."""
         for _ in range(_MOST_LOOKS):
             record = await self.task(name, task_id)
             if record.status in FINISHED:
                 text = f"asynchronous task '{task_id}' has ended already: {record.status}"
                 raise Refused(400, "InvalidArgument", text)
-            if dispatcher.schedule.remove(record.request_id):
-                dispatcher.stop_waiting(record)
-                return
-            if dispatcher.stop_attempt(record.request_id):
+            written: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            if self._dispatcher.stop(record, partial(_set, written)):
+                await self._stopped(task_id, written)
                 return
             # It is just being written: when that is done, the file and the schedule agree.
         text = f"asynchronous task '{task_id}' cannot be stopped: the queue cannot be written"
         raise Refused(503, "ServiceUnavailable", text)
+
+    async def _stopped(self, task_id: str, written: "asyncio.Future[None]") -> None:
+        try:
+            await written
+        except (OSError, sqlite3.Error) as exc:
+            text = (
+                f"asynchronous task '{task_id}' is stopped, but that could not be written to the "
+                f"disk yet ({exc}): it is tried again, and is lost if the supervisor ends before"
+            )
+            raise Refused(503, "ServiceUnavailable", text) from None
 
     def depth(self) -> dict[str, int]:
         """How many wait or run, by function."""
@@ -232,6 +244,15 @@ def _load(now_ms: int, store: Store) -> tuple[list[Waiting], list[TaskRecord]]:
 
 def _insert(record: TaskRecord, store: Store) -> None:
     store.insert(record)
+
+
+def _set(written: "asyncio.Future[None]", exc: Exception | None) -> None:
+    if written.done():  # its caller went away
+        return
+    if exc is None:
+        written.set_result(None)
+    else:
+        written.set_exception(exc)
 
 
 def _refused(exc: Exception) -> Exception:

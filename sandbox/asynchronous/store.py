@@ -52,6 +52,7 @@ class Waiting(NamedTuple):
     function: str
     status: Status
     due_ms: int
+    expires_ms: int
 
 
 class Store:
@@ -155,10 +156,10 @@ class Store:
     def unfinished(self) -> list[Waiting]:
         """In the order in which they were accepted."""
         rows = self._connection.execute(
-            "SELECT request_id, function, status, due_ms FROM invocations "
+            "SELECT request_id, function, status, due_ms, expires_ms FROM invocations "
             f"WHERE status NOT IN ({_ENDED}) ORDER BY accepted_ms, rowid"
         )
-        return [Waiting(row[0], row[1], Status(row[2]), row[3]) for row in rows]
+        return [Waiting(row[0], row[1], Status(row[2]), row[3], row[4]) for row in rows]
 
     def is_empty(self) -> bool:
         """Whether nothing would be lost with the file."""

@@ -257,6 +257,24 @@ def test_invocations_of_functions_that_a_run_lacks_wait(tmp_path: Path) -> None:
         assert [each.function for each in attempts(tmp_path)] == ["f", "g", "f"]
 
 
+def test_invocations_of_functions_that_a_run_lacks_expire_and_do_not_run(tmp_path: Path) -> None:
+    """One that never began, and one that had failed before."""
+    props = policy(1, maxAsyncEventAgeInSeconds=4)
+    box = {"functions": {"f": {"maxInstances": 1}}}
+    config = write_project(tmp_path, {"f": props, "g": policy()}, box)
+    with serving(tmp_path, config) as served:
+        first = accept(served, b"sleep")
+        wait_attempts(tmp_path, 1)
+        second = accept(served, b"late")
+        served.signal(signal.SIGKILL)
+        served.wait()
+    with serving(tmp_path, config, "g") as served:
+        assert wait_status(served, first, "Failed")["attempts"] == 1
+        assert wait_status(served, second, "Expired")["attempts"] == 0
+        assert f"{second}: given up: its age was over" in served.talk()
+        assert len(attempts(tmp_path)) == 1
+
+
 def test_a_second_supervisor_has_a_queue_of_its_own(tmp_path: Path) -> None:
     config = write_project(tmp_path, {"f": policy()})
     with serving(tmp_path, config) as first, serving(tmp_path, config) as second:
