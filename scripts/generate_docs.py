@@ -135,7 +135,6 @@ PARTS: dict[str, Callable[[], str]] = {
     "mechanisms": mechanisms,
     "attacks": attacks.attacks_table,
     "attacks-let-through": attacks.let_through,
-    "attacks-not-promised": attacks.not_promised,
     "attacks-everywhere": attacks.blocked_everywhere,
 }
 

@@ -43,7 +43,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "NoSourceError", "Place", "close_sources", "enter", "forbidden", "lay_root", "lift_root",
-    "make_read_only", "open_code", "open_sources", "overlay", "places", "reason",
+    "make_read_only", "mount_points", "open_code", "open_sources", "overlay", "overlay_one",
+    "places", "reason",
 ]  # fmt: skip
 
 SYSTEM_DIRS = (
@@ -258,11 +259,40 @@ def close_sources(places):
         del place.opened[:]
 
 
-def overlay(opened, target):
-    # type: (List[int], str) -> None
+def overlay(opened, target, flags=0):
+    # type: (List[int], str, int) -> None
     """Directories over each other, the first one on top; by descriptor, whatever their names."""
     folders = ":".join("/proc/self/fd/%d" % fd for fd in opened)
-    mount("overlay", target, MS_RDONLY, "overlay", "lowerdir=" + folders)
+    mount("overlay", target, MS_RDONLY | flags, "overlay", "lowerdir=" + folders)
+
+
+def overlay_one(source, empty, target):
+    # type: (str, str, str) -> None
+    """A single directory, over an empty one, as overlayfs wants two. It brings no devices, and no
+    programs where there were none."""
+    opened = []  # type: List[int]
+    try:
+        for path in (source, empty):
+            opened.append(os.open(path, os.O_PATH | os.O_CLOEXEC))
+        kept = os.fstatvfs(opened[0]).f_flag & syscalls.MS_NOEXEC
+        overlay(opened, target, kept | syscalls.MS_NOSUID | syscalls.MS_NODEV)
+    finally:
+        for fd in opened:
+            os.close(fd)
+
+
+def mount_points():
+    # type: () -> List[str]
+    """Of this process's mount namespace (proc_pid_mountinfo(5))."""
+    lines = syscalls.read_entry("/proc/self/mountinfo").splitlines()
+    return [os.fsdecode(_unescaped(line.split(b" ", 5)[4])) for line in lines]
+
+
+def _unescaped(path):
+    # type: (bytes) -> bytes
+    """Space, tab, newline and backslash are written as three octal digits."""
+    first, *others = path.split(b"\\")
+    return first + b"".join(bytes([int(part[:3], 8)]) + part[3:] for part in others)
 
 
 def _mount_place(place):

@@ -42,6 +42,9 @@ SECRETS = (
     "/etc/sudoers", "/etc/sudoers.d",
 )  # fmt: skip
 _MOST_LOOKED_AT = 5000
+_OPEN = "/proc/self/fd/"
+_ASIDE, _EMPTY = "/proc", "/run"
+"""What serves as such in the new root while it is filled."""
 _LEAST_FILES, _FILES_OF_MB, _SHM_FILES = 100000, 200, 10000
 _PASSWD = (
     "root:x:0:0:root:/root:/usr/sbin/nologin\n"
@@ -66,9 +69,12 @@ class Root(object):
     `shown_uid` is how it will see itself: /etc/passwd has a line for that one.
     """
 
-    def __init__(self, setup, uid, shown_uid, stock):
-        # type: (Dict[str, Any], Optional[int], int, Stock) -> None
+    def __init__(self, setup, uid, shown_uid, stock, is_apart):
+        # type: (Dict[str, Any], Optional[int], int, Stock, bool) -> None
         self._setup = setup
+        self.is_apart = is_apart
+        self.togetherness = ""
+        self._points = []  # type: List[str]
         self._stock = stock
         self._uid = uid
         self._shown_uid = shown_uid
@@ -88,6 +94,7 @@ class Root(object):
             mounts.open_sources(places)
             self._code = mounts.open_code(self._setup)
             refused = mounts.forbidden(places, self._setup)
+            self._points = mounts.mount_points() if self.is_apart else []
             allowed = [place for place in places if place.target not in refused]
             if self._uid is not None:
                 self._make_owners(self._uid, allowed)
@@ -155,7 +162,6 @@ class Root(object):
         for folder in (TMP, SHM):
             flags = syscalls.MS_REMOUNT | MS_BIND | MS_NOSUID | MS_NODEV
             mount(None, "." + folder, flags)  # these alone, not what is mounted below them
-        mount("/proc", "./proc", MS_BIND | MS_REC)
         _make_folders(place for place in places if is_below(place.target, TMP))
         refused = {}
         for place in places:
@@ -163,6 +169,7 @@ class Root(object):
                 self._put(place)
             except OSError as exc:
                 refused[place.target] = mounts.reason(exc)
+        mount("/proc", "./proc", MS_BIND | MS_REC)
         return refused
 
     def _put(self, place):
@@ -186,7 +193,35 @@ class Root(object):
     def _show(self, source, target, owner):
         # type: (str, str, Optional[Owner]) -> None
         """For reading: it stays writable until the whole tree is made read-only."""
-        self._bind(source, target, owner, True)
+        if not (self.is_apart and os.path.isdir(source)):
+            self._bind(source, target, owner, True)
+            return
+        try:
+            self._show_apart(source, target, owner)
+        except OSError as exc:
+            self.is_apart, self.togetherness = False, mounts.reason(exc)
+            self._bind(source, target, owner, True)
+
+    def _show_apart(self, source, target, owner):
+        # type: (str, str, Optional[Owner]) -> None
+        """The instance opens files of its own there, which have what is in those of the source.
+
+        A lock is one on the file that was opened (flock(2)), and overlayfs has others for each
+        mount. What is mounted below has to be brought anew, and has none.
+        """
+        real = os.readlink(source) if source.startswith(_OPEN) else source
+        if owner in self._owners:
+            # Not at the target: what something is mounted on can not be renamed by anybody.
+            self._bind(source, _ASIDE, owner, True)
+            try:
+                mounts.overlay_one("." + _ASIDE, "." + _EMPTY, "." + target)
+            finally:
+                syscalls.umount("." + _ASIDE, syscalls.MNT_DETACH)
+        else:
+            mounts.overlay_one(source, "." + _EMPTY, "." + target)
+        for point in self._points:
+            if point != real and is_below(point, real):
+                self._bind(point, target + point[len(real) :], owner, True)
 
     def _bind(self, source, target, owner, is_read_only=False):
         # type: (str, str, Optional[Owner], bool) -> None
@@ -241,7 +276,7 @@ class Root(object):
 def _path_of(fd):
     # type: (int) -> str
     """What is open, whatever has become of its name."""
-    return "/proc/self/fd/%d" % fd
+    return _OPEN + "%d" % fd
 
 
 def _owner(fd):

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "clone_tree", "drop_capabilities", "has_capability", "mount", "move_tree",
-    "pivot_root", "prctl", "set_tree", "setns", "umount", "unshare", "write_entry",
+    "pivot_root", "prctl", "read_entry", "set_tree", "setns", "umount", "unshare", "write_entry",
 ]  # fmt: skip
 
 CLONE_NEWNS, CLONE_NEWCGROUP, CLONE_NEWUTS = 0x00020000, 0x02000000, 0x04000000
@@ -33,6 +33,7 @@ _OPEN_TREE_CLONE, _OPEN_TREE_CLOEXEC = 1, os.O_CLOEXEC
 _MOVE_MOUNT_F_EMPTY_PATH = 0x4
 _PIVOT_ROOT = {"x86_64": 155, "aarch64": 41}
 _OPEN_TREE, _MOVE_MOUNT, _MOUNT_SETATTR = 428, 429, 442
+_LARGE = 1 << 16
 _CAPABILITY_VERSION_3 = 0x20080522
 _SECURE_NO_ROOT = 0x1 | 0x2
 """Programs that root starts get no capabilities for it, and that stays so (capabilities(7))."""
@@ -145,6 +146,19 @@ def write_entry(path, text):
         os.write(fd, text.encode("ascii"))
     finally:
         os.close(fd)
+
+
+def read_entry(path):
+    # type: (str) -> bytes
+    """All of a file of the kernel's, likewise."""
+    parts = [b"-"]
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        while parts[-1]:
+            parts.append(os.read(fd, _LARGE))
+    finally:
+        os.close(fd)
+    return b"".join(parts[1:])
 
 
 def _check(result, what):

@@ -39,7 +39,7 @@ _SERIAL_BITS = 18
 """How many of a tag's lowest bits go into the number from which an instance's uid is made."""
 _RESERVED_FILES, _MOST_SIGNALS = 1024, 1024
 _OF_NAMESPACES = ("root", "pid_namespace")
-_OF_STRICT = ("ipc_namespace", "cgroup_namespace", "uts_namespace", "net_namespace")
+_OF_STRICT = ("overlays", "ipc_namespace", "cgroup_namespace", "uts_namespace", "net_namespace")
 
 
 Ground = collections.namedtuple("Ground", "refusal has_own_processes tag stock")
@@ -212,10 +212,14 @@ class Walls(object):
     def _enter_root(self, uid):
         # type: (Optional[int]) -> None
         shown_uid = _INSIDE_ID if self._is_strict else os.getuid() if uid is None else uid
-        own_root = root.Root(self._setup, uid, shown_uid, self._stock)
+        own_root = root.Root(self._setup, uid, shown_uid, self._stock, self._is_strict)
         self.mounts = own_root.enter()
         self._root = own_root
         self.held.append("root")
+        if own_root.is_apart:
+            self.held.append("overlays")
+        elif self._is_strict:
+            self._lack("overlays", own_root.togetherness)
 
     def _enter_root_as_it_is(self, refused):
         # type: (OSError) -> None
@@ -226,6 +230,8 @@ class Walls(object):
             self._enter_root(None)
         except OSError:
             self._lack("root", mounts.reason(refused))
+            if self._is_strict:
+                self._lack("overlays", "there is no own root")
         else:
             self._uid = None
             self._lack("own_uid", mounts.reason(refused))

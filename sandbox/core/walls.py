@@ -103,6 +103,11 @@ MECHANISMS = {
         "on a file system that can be idmapped (ext4, xfs, btrfs); in a container it takes "
         "CAP_SETUID",
     ),
+    "overlays": Mechanism(
+        "overlays",
+        "a kernel with overlayfs (modprobe overlay), from 5.11 on for an ordinary user, from 5.19 "
+        "on for root; code and interpreter on a file system that may be a lower layer",
+    ),
     "user_namespace": Mechanism("user namespace", _NAMESPACES),
     "pid_namespace": Mechanism("pid namespace", _NAMESPACES),
     "ipc_namespace": Mechanism("ipc namespace", _NAMESPACES),
@@ -214,11 +219,19 @@ PROMISES = (
         (_way("pid_namespace", "ipc_namespace", "uts_namespace"),),
         level="strict",
     ),
+    Promise(
+        "locks",
+        "sees and holds no lock of another instance",
+        "instances see and hold each other's locks on files of the code and the system",
+        (_way("root", "overlays"),),
+        level="strict",
+    ),
 )
 
 _IN_LINE = {
     "root": "own root",
     "own_uid": "own uid",
+    "overlays": "overlays",
     "landlock": "Landlock",
     "seccomp": "system call filter",
     "capabilities": "no capabilities",

@@ -19,8 +19,7 @@ class Attack(NamedTuple):
     """One attack. `play` names how the stage runs it: mostly one call of the function.
 
     `let_through`: what gets through at `process`, word by word, and why. `everywhere`: why it is
-    blocked at `none` already. `needs`: what not every machine has to attack. `not_promised`: why
-    no level blocks it.
+    blocked at `none` already. `needs`: what not every machine has to attack.
     """
 
     name: str
@@ -32,7 +31,6 @@ class Attack(NamedTuple):
     let_through: Mapping[str, str] = {}
     everywhere: str = ""
     needs: str = ""
-    not_promised: str = ""
 
 
 def _processes() -> list[Attack]:
@@ -95,8 +93,10 @@ def _neighbours() -> list[Attack]:
         Attack("locks on common files", family,
                "to see a lock on a file of the code that both have, to lock files of code and host",
                has, play="locking",
-               not_promised="whoever may read a file may lock it (flock), and neither file system "
-               "permissions nor Landlock tell the two apart"),
+               let_through=dict.fromkeys(
+                   ("a sibling's lock seen", "the code locked", "the machine's files locked"),
+                   "whoever may read a file may lock it (flock), and an instance opens the same "
+                   "files as all others; only at `strict` it has its own, by overlayfs")),
         Attack("forged answer in a sibling's channel", family,
                "to write an answer into the other's descriptors while it serves a request",
                "a request runs in the other", play="forging"),

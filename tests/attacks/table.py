@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tests.attacks.catalogue import ATTACKS, COLUMNS, FAMILIES, LEVELS, USERS, Attack
 
-__all__ = ["attacks_table", "blocked_everywhere", "let_through", "not_promised"]
+__all__ = ["attacks_table", "blocked_everywhere", "let_through"]
 
 _RESULTS = Path(__file__).with_name("results.json")
 
@@ -49,16 +49,6 @@ def let_through() -> str:
             for reason, words in by_reason.items()
         ]
     return "\n".join(lines)
-
-
-def not_promised() -> str:
-    """What no level blocks."""
-    rows = [
-        f"- **{attack.name}** ({attack.tries}): {attack.not_promised}."
-        for attack in ATTACKS.values()
-        if attack.not_promised
-    ]
-    return "\n".join(rows)
 
 
 def blocked_everywhere() -> str:

@@ -64,15 +64,12 @@ def test_attacks(level: str, user: str) -> None:
 
 @pytest.mark.parametrize("user", USERS)
 def test_nothing_gets_through_at_strict(user: str) -> None:
-    """But for what is said to be promised nowhere."""
     assert holes(recorded("strict", user)) == {}
 
 
 def holes(found: Words) -> Words:
-    """What got through although it is promised that it does not."""
-    return {
-        name: words for name, words in found.items() if words and not ATTACKS[name].not_promised
-    }
+    """What got through."""
+    return {name: words for name, words in found.items() if words}
 
 
 @pytest.mark.parametrize("user", available_users())

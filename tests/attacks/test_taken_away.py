@@ -23,6 +23,8 @@ LOST_WORDS = {promise.key: promise.lost for promise in PROMISES}
 WITH_OWN_UID = {"sockets", "disk"}
 """What is lost without an own root: root can give an instance a uid that owns nothing."""
 WITHOUT_ROOT = WITH_OWN_UID | {"writes"}
+AT_STRICT = {"locks"}
+"""What is lost there besides, without an own root."""
 
 
 class Case(NamedTuple):
@@ -44,33 +46,33 @@ CASES = {
     "nothing": Case((), "root", set(), set(), set()),
     "nothing, user": Case((), "user", set(), set(), set()),
     "namespaces": Case(
-        ("namespaces",), "root", NAMESPACES, WITH_OWN_UID, WITH_OWN_UID | {"view"},
+        ("namespaces",), "root", NAMESPACES, WITH_OWN_UID, WITH_OWN_UID | AT_STRICT | {"view"},
         reason="this machine refuses a namespace: Operation not permitted",
     ),
     "namespaces, user": Case(
         ("namespaces",), "user", NAMESPACES | {"user_namespace"},
-        WITHOUT_ROOT | {"processes"}, WITHOUT_ROOT | {"processes", "view"}, errno.ENOSYS,
-        "this machine refuses a user namespace: Function not implemented",
+        WITHOUT_ROOT | {"processes"}, WITHOUT_ROOT | AT_STRICT | {"processes", "view"},
+        errno.ENOSYS, "this machine refuses a user namespace: Function not implemented",
     ),
     "mounts": Case(
-        ("mounts",), "root", NAMESPACES, WITH_OWN_UID, WITH_OWN_UID | {"view"}, errno.ENOSYS,
-        "mounting at /: Function not implemented",
+        ("mounts",), "root", NAMESPACES, WITH_OWN_UID, WITH_OWN_UID | AT_STRICT | {"view"},
+        errno.ENOSYS, "mounting at /: Function not implemented",
     ),
     "mounts, user": Case(
         ("mounts",), "user", NAMESPACES | {"user_namespace"},
-        WITHOUT_ROOT | {"processes"}, WITHOUT_ROOT | {"processes", "view"},
+        WITHOUT_ROOT | {"processes"}, WITHOUT_ROOT | AT_STRICT | {"processes", "view"},
         reason="this machine refuses a user namespace: Operation not permitted",
     ),
     "mount_setattr": Case(
-        ("mount_setattr",), "root", {"root"}, WITH_OWN_UID, WITH_OWN_UID,
+        ("mount_setattr",), "root", {"root"}, WITH_OWN_UID, WITH_OWN_UID | AT_STRICT,
         reason="Operation not permitted",
     ),
     "mount_setattr, user": Case(
-        ("mount_setattr",), "user", {"root"}, WITHOUT_ROOT, WITHOUT_ROOT, errno.ENOSYS,
+        ("mount_setattr",), "user", {"root"}, WITHOUT_ROOT, WITHOUT_ROOT | AT_STRICT, errno.ENOSYS,
         "Function not implemented",
     ),
     "pivot_root": Case(
-        ("pivot_root",), "root", {"root"}, WITH_OWN_UID, WITH_OWN_UID,
+        ("pivot_root",), "root", {"root"}, WITH_OWN_UID, WITH_OWN_UID | AT_STRICT,
         reason="pivot_root: Operation not permitted",
     ),
     "landlock": Case(
@@ -100,18 +102,19 @@ CASES = {
     ),
     "container": Case(
         ("container",), "root", NAMESPACES | {"user_namespace", "cpu_quota"},
-        WITH_OWN_UID | {"cpu"}, WITH_OWN_UID | {"cpu", "view"},
+        WITH_OWN_UID | {"cpu"}, WITH_OWN_UID | AT_STRICT | {"cpu", "view"},
         reason="this machine refuses a user namespace: Operation not permitted",
     ),
     "container, user": Case(
         ("container",), "user", NAMESPACES | {"user_namespace"},
-        WITHOUT_ROOT | {"processes"}, WITHOUT_ROOT | {"processes", "view"},
+        WITHOUT_ROOT | {"processes"}, WITHOUT_ROOT | AT_STRICT | {"processes", "view"},
         reason="this machine refuses a user namespace: Operation not permitted",
     ),
     "namespaces and landlock, user": Case(
         ("namespaces", "landlock"), "user", NAMESPACES | {"landlock", "landlock_scopes"},
         WITHOUT_ROOT | {"secrets", "files", "signals", "leftovers", "processes"},
-        WITHOUT_ROOT | {"secrets", "files", "signals", "leftovers", "processes", "view"},
+        WITHOUT_ROOT | AT_STRICT
+        | {"secrets", "files", "signals", "leftovers", "processes", "view"},
     ),
 }  # fmt: skip
 CAN = {
@@ -163,6 +166,7 @@ def test_what_is_told(name: str) -> None:
     check_told(case, degraded, case.strict)
     if OF_STRICT & set(degraded["lacks"]):
         assert set(degraded["lacks"]) >= OF_STRICT, "all or none"
+    assert ("overlays" in degraded["lacks"]) == ("root" in degraded["lacks"])
     assert process["cause"] == "ok"
     check_refused(strict, case.strict)
     check_degraded(degraded, case)

@@ -1,0 +1,121 @@
+"""At `strict` an instance opens files of its own, by overlayfs: they show what is in the user's."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sandbox.core.spec import BoxSettings
+from tests.boxes import environ_of, open_box, write_function
+
+LOCKING = """
+import fcntl, os
+
+PATHS = (__file__, "/usr", "/etc", os.__file__, "/opt/key", "/sys/devices/system/cpu")
+HELD = []
+
+def handler(event, context):
+    kept = []
+    for path in PATHS:
+        HELD.append(os.open(path, os.O_RDONLY))
+        try:
+            fcntl.flock(HELD[-1], fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            kept.append(path)
+    return kept
+"""
+
+
+@pytest.mark.parametrize("level", ["process", "strict"])
+def test_locks_of_another_instance(tmp_path: Path, level: str) -> None:
+    """Everything that both may read: at `process` the second one finds all of it locked."""
+    layer = tmp_path / "layer"
+    layer.mkdir()
+    (layer / "key").write_text("key")
+    spec = write_function(tmp_path, LOCKING, layers=(str(layer),))
+    other = write_function(tmp_path, LOCKING, name="g")._replace(
+        code_dir=spec.code_dir, layers=spec.layers
+    )
+
+    with open_box(tmp_path, [spec, other], BoxSettings(isolation=level)) as box:
+        first = json.loads(box.invoke("f").body)
+        second = json.loads(box.invoke("g").body)
+
+    assert first == []
+    assert len(second) == (0 if level == "strict" else 6)
+
+
+READING = """
+import os
+
+def handler(event, context):
+    here = os.path.dirname(__file__)
+    return {name: sorted(os.listdir(os.path.join(here, name))) for name in ("", "mounted")}
+"""
+MOUNTED = """
+import json, os, subprocess, sys
+from sandbox import FunctionSpec, Sandbox
+from sandbox.core.spec import BoxSettings
+from worker import namespaces, syscalls
+
+code, level, allowed, preparing = json.loads(sys.argv[1])
+namespaces.own_mount_namespace()
+subprocess.run(preparing, shell=True, check=True, cwd=code)
+spec = FunctionSpec("f", "index.handler", code, python=sys.executable)
+settings = BoxSettings(isolation=level, allows_degraded=allowed)
+with Sandbox([spec], settings, environ=os.environ) as box:
+    result = box.invoke("f")
+    told = box.statistics()["isolation"]
+    print(json.dumps([result.body.decode(), result.cause.value, told]))
+"""
+
+
+def ask(
+    folder: Path, level: str, preparing: str, is_allowed: bool = False
+) -> tuple[str, str, dict[str, Any]]:
+    """What a function answers whose code directory was prepared in a mount namespace of its own."""
+    code = write_function(folder, READING).code_dir
+    Path(code, "mounted").mkdir()
+    done = subprocess.run(
+        [sys.executable, "-c", MOUNTED, json.dumps([code, level, is_allowed, preparing])],
+        env={**environ_of(folder), "PYTHONPATH": str(Path(__file__).parents[2])},
+        capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    body, cause, told = json.loads(done.stdout)
+    return body, cause, told
+
+
+@pytest.mark.parametrize("level", ["process", "strict"])
+def test_what_is_mounted_below_the_code(tmp_path: Path, level: str) -> None:
+    body, cause, _ = ask(tmp_path, level, "mount -t tmpfs tmpfs mounted && touch mounted/here")
+
+    assert (cause, json.loads(body)) == (
+        "ok", {"": ["index.py", "mounted"], "mounted": ["here"]}
+    )  # fmt: skip
+
+
+TWICE_OVER_ITSELF = """
+mkdir ../empty
+for time in 1 2; do mount -t overlay overlay -o lowerdir="$PWD:$PWD/../empty" "$PWD"; done
+"""
+
+
+def test_code_that_overlayfs_refuses(tmp_path: Path) -> None:
+    """Two overlays over each other are the most that the kernel allows."""
+    body, cause, _ = ask(tmp_path, "strict", TWICE_OVER_ITSELF)
+
+    assert cause == "not_created"
+    assert "instances see and hold each other's locks" in body
+    assert "no overlays: mounting at ./code: " in body
+
+
+def test_it_runs_with_common_files_when_that_is_allowed(tmp_path: Path) -> None:
+    body, cause, told = ask(tmp_path, "strict", TWICE_OVER_ITSELF, is_allowed=True)
+
+    assert (cause, json.loads(body)[""]) == ("ok", ["index.py", "mounted"])
+    assert "overlays" not in told["held"]
+    assert [name for name in told["lacks"] if "overlays" in name]
