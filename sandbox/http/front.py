@@ -1,8 +1,11 @@
 """What all routes share."""
 
+import json
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
+from sandbox.core.effects import Request
+from sandbox.core.outcome import Cause, Outcome
 from sandbox.core.spec import FunctionSpec
 from sandbox.engine.box import Box
 from sandbox.http.door import Door
@@ -46,6 +49,21 @@ class Front:
         if pool is None:
             raise Refused(404, "FunctionNotFound", f"function '{name}' does not exist")
         return pool.spec
+
+    def check_ran(self, name: str, request: Request, outcome: Outcome) -> None:
+        """Raises Refused when the function did not run."""
+        if outcome.cause is Cause.NOT_CREATED:
+            text = json.loads(outcome.body)["errorMessage"]
+            raise Refused(503, "ServiceUnavailable", text, request.id)
+        if outcome.instance_id:
+            return
+        # It waited for an instance and was sent away. Its caller is gone and does not read this,
+        # or the supervisor or the function was.
+        if self.supervisor.is_draining:
+            text = "the function did not run: the supervisor is stopping"
+            raise Refused(503, "ServiceUnavailable", text, request.id)
+        text = f"function '{name}' does not exist: it was deleted before the request began to run"
+        raise Refused(404, "FunctionNotFound", text, request.id)
 
     def name_of(self, service: str, function: str) -> str:
         """The function of a service of FC 2.0. Raises Refused.

@@ -17,7 +17,6 @@ The body is the event, as it is. Four kinds of answers:
 
 import asyncio
 import base64
-import json
 import re
 from collections.abc import Mapping
 from urllib.parse import parse_qsl
@@ -30,7 +29,7 @@ from starlette.types import Receive, Scope, Send
 
 from sandbox.asynchronous.destinations import MAX_ASYNC_EVENT_BYTES
 from sandbox.core.effects import Request
-from sandbox.core.outcome import Cause, Outcome
+from sandbox.core.outcome import Outcome
 from sandbox.core.spec import FunctionSpec
 from sandbox.engine.supervisor import UnknownFunction
 from sandbox.http.checksums import Checksums
@@ -92,6 +91,7 @@ class InvokeApi:
             else:
                 checksum = self._checksums.begin(name)  # while the function runs
                 ran = await self._front.invocations.run(http, name, _same)
+                self._front.check_ran(name, *ran)
                 answer = _answer(spec, *ran, wants_log, await asyncio.shield(checksum))
         except ClientDisconnect:
             answer = Response()  # nobody is there to read it
@@ -163,14 +163,6 @@ def _choice(headers: Mapping[bytes, bytes], header: str, *choices: str) -> str:
 def _answer(
     spec: FunctionSpec, request: Request, outcome: Outcome, wants_log: bool, checksum: str
 ) -> "_Answer":
-    if outcome.cause is Cause.NOT_CREATED:
-        text = json.loads(outcome.body)["errorMessage"]
-        raise Refused(503, "ServiceUnavailable", text, request.id)
-    if not outcome.instance_id:
-        # It waited for an instance and was sent away. Its caller is either gone, and does not
-        # read this, or it was the supervisor that could not wait.
-        text = "the function did not run: the supervisor is stopping"
-        raise Refused(503, "ServiceUnavailable", text, request.id)
     headers = {
         "X-Fc-Request-Id": request.id,
         "X-Fc-Instance-Id": outcome.instance_id,

@@ -11,7 +11,6 @@ The authType `function` asks for a signature where the box has an access key at 
 are not looked at, so that such a trigger then takes signed requests only.
 """
 
-import json
 import time
 from typing import NamedTuple
 from urllib.parse import unquote
@@ -23,7 +22,7 @@ from starlette.routing import BaseRoute, Match
 from starlette.types import Receive, Scope, Send
 
 from sandbox.core.effects import Request
-from sandbox.core.outcome import Cause, Outcome
+from sandbox.core.outcome import Outcome
 from sandbox.core.spec import FunctionSpec
 from sandbox.engine.supervisor import EventTooLarge, UnknownFunction
 from sandbox.http.addresses import RESERVED, TOP, host_label, trigger_methods
@@ -227,7 +226,8 @@ async def _respond(front: Front, http: HttpRequest, place: _Place) -> Response:
     except UnknownFunction:  # it went while the body came
         text = f"function '{spec.name}' does not exist"
         raise Refused(404, "FunctionNotFound", text, request_id) from None
-    if outcome.error_type or not outcome.instance_id:
+    front.check_ran(spec.name, request, outcome)
+    if outcome.error_type:
         return _failure(request, outcome)
     try:
         answer = (read_packed if speaks_http else read_result)(outcome.body)
@@ -261,12 +261,6 @@ def _host(http: HttpRequest) -> str:
 
 
 def _failure(request: Request, outcome: Outcome) -> Response:
-    if outcome.cause is Cause.NOT_CREATED:
-        text = json.loads(outcome.body)["errorMessage"]
-        raise Refused(503, "ServiceUnavailable", text, request.id)
-    if not outcome.instance_id:  # it waited, and was sent away
-        text = "the function did not run: the supervisor is stopping"
-        raise Refused(503, "ServiceUnavailable", text, request.id)
     headers = {"X-Fc-Request-Id": request.id, "X-Fc-Error-Type": outcome.error_type}
     return Response(outcome.body, 502, headers, media_type="application/json")
 

@@ -49,6 +49,44 @@ def served(tmp_path: Path) -> Iterator[Served]:
         yield served
 
 
+# --- what waits when its function goes ------------------------------------------------------------
+
+
+def test_what_waits_when_its_function_is_deleted_gets_a_404(tmp_path: Path) -> None:
+    """Over the invoke API and over a trigger; what runs is finished."""
+    trigger = {"triggerName": "t", "triggerType": "http",
+               "triggerConfig": {"authType": "anonymous", "methods": ["POST"]}}  # fmt: skip
+    box = {"functions": {"f": {"maxInstances": 1}}}
+    source = f"""
+        import os, time
+
+        def handler(event, context):
+            open("{tmp_path}/began", "w").close()
+            while not os.path.exists("{tmp_path}/go"):
+                time.sleep(0.01)
+            return "done"
+    """
+    config = write_config(tmp_path, source, triggers=[trigger], box=box)
+    with serving(tmp_path, config) as served, ThreadPoolExecutor(3) as threads:
+        running = threads.submit(served.invoke)
+        wait_until((tmp_path / "began").exists, "the first to run")
+        waiting = [threads.submit(served.ask, "POST", path, b"")
+                   for path in (invocations(), "/f/")]  # fmt: skip
+        wait_until(lambda: _queued(served) == 2, "two to wait")
+        assert send(served, "DELETE", "/functions/f").status == 204
+        answers = [each.result() for each in waiting]
+        (tmp_path / "go").touch()
+
+        for answer in answers:
+            assert (answer.status, answer.json["Code"]) == (404, "FunctionNotFound")
+            assert "it was deleted before the request began to run" in answer.json["Message"]
+        assert running.result().body == b"done"
+
+
+def _queued(served: Served) -> int:
+    return int(served.ask("GET", "/healthz").json["functions"]["f"]["queued"])
+
+
 # --- looking --------------------------------------------------------------------------------------
 
 
