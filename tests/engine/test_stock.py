@@ -23,7 +23,8 @@ def links_of(pid: int) -> list[str]:
 def stock_of(box: PatientSandbox) -> set[str]:
     """The namespaces that the zygote has ready."""
     zygotes = box.statistics()["zygotes"]
-    assert isinstance(zygotes, list) and len(zygotes) == 1
+    assert isinstance(zygotes, list)
+    assert len(zygotes) == 1
     return {link for link in links_of(zygotes[0]) if link.startswith(("net:", "user:"))}
 
 
