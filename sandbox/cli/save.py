@@ -2,14 +2,13 @@
 
     the running supervisor --changes--> edits of the tree --ruamel.yaml--> the new text
                                                                   |
-                                          a diff on stderr, then the file, exchanged at once
+                          a diff on stderr, then the code and the file: all or nothing
 
 Comments and order stay. What is written as a variable (`${...}`) is not overwritten, since it may
 mean other things in other places: it is told instead, as is all else that cannot be written.
 """
 
 import difflib
-import errno
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -17,6 +16,7 @@ from typing import Any, NamedTuple
 
 from sandbox.cli import exits, talk
 from sandbox.cli.remote import SupervisorGone, find_supervisor, management
+from sandbox.cli.save_code import InTheWay, Staging
 from sandbox.cli.save_edits import Edit, Trouble, apply_edits
 from sandbox.config.files import find_file
 from sandbox.config.inputs import Inputs
@@ -57,6 +57,10 @@ def save(
     except (SupervisorGone, TimeoutError) as exc:
         talk.error(str(exc))
         return exits.UNAVAILABLE
+    except InTheWay as exc:
+        for target in exc.paths:
+            talk.error(f"cannot write {target}: it is there already", "name another --code-dir")
+        return exits.USAGE
     except OSError as exc:
         talk.error(f"cannot write {exc.filename or file}: {exc.strerror or exc}")
         return exits.USAGE
@@ -67,7 +71,7 @@ def _changes(record: dict[str, Any], names: Sequence[str]) -> _Changes | None:
     found = management(record, _ROUTE)
     edits = [
         Edit(each["function"], each["resource"], each["isNew"], each["props"],
-             each["package"] if each["hasCode"] else "")
+             each["package"] if each["hasCode"] else "", replaces=each["replaces"])
         for each in found["functions"]
     ]  # fmt: skip
     known = {edit.function for edit in edits} | set(found["removed"])
@@ -100,7 +104,7 @@ class _Saving:
             return exits.CONFIG_INVALID
         edits = [self._with_code(edit) for edit in changes.edits]
         try:
-            after, untold = apply_edits(before, edits)
+            after, untold, entered = apply_edits(before, edits)
         except Trouble as trouble:
             talk.error(f"{self._file}: {trouble}")
             return exits.CONFIG_INVALID
@@ -114,14 +118,26 @@ class _Saving:
         self._show(before, after)
         if self._is_dry:
             return 0
-        for edit in edits:
-            self._write_code(edit)
-        if self._read() != before:
-            talk.error(f"{self._file} changed meanwhile and was left as it is now")
-            return exits.USAGE
-        _exchange(self._file, after)
+        return self._write(before, after, [edit for edit in entered if edit.code])
+
+    def _write(self, before: str, after: str, edits: list[Edit]) -> int:
+        """The code of these, and the file."""
+        with Staging(self._path(self._code_dir or "")) as staging:
+            for edit in edits:
+                package = management(self._record, edit.package, is_json=False)
+                staging.add(self._path(edit.code), package)
+            staging.check()
+            if self._read() != before:
+                talk.error(f"{self._file} changed meanwhile and was left as it is now")
+                return exits.USAGE
+            staging.place()
+            _exchange(self._file, after)
         talk.say(f"written: {self._file}")
         return 0
+
+    def _path(self, relative: str) -> str:
+        base = os.path.dirname(os.path.abspath(self._file))
+        return os.path.normpath(os.path.join(base, relative))
 
     def _read(self) -> str:
         with open(self._file, encoding="utf-8", newline="") as stream:
@@ -132,36 +148,8 @@ class _Saving:
         if not edit.package or self._code_dir is None:
             return edit
         folder = os.path.join(self._code_dir, edit.function.replace("$", "."))
-        base = os.path.dirname(os.path.abspath(self._file))
-        relative = os.path.relpath(os.path.join(base, folder), base)
+        relative = os.path.relpath(self._path(folder), self._path(""))
         return edit._replace(code=f"./{relative}")
-
-    def _write_code(self, edit: Edit) -> None:
-        """Into a directory that is new: no file is ever overwritten."""
-        if not edit.code:
-            return
-        from sandbox.core.spec import FunctionSpec
-        from sandbox.engine.archives import unpacked
-
-        base = os.path.dirname(os.path.abspath(self._file))
-        target = os.path.normpath(os.path.join(base, edit.code))
-        if os.path.lexists(target):
-            raise FileExistsError(
-                errno.EEXIST, "it is there already; name another --code-dir", target
-            )
-        os.makedirs(os.path.dirname(target), exist_ok=True)
-        work = f"{target}.{os.urandom(4).hex()}"
-        package = f"{work}.zip"
-        try:
-            with open(package, "xb") as file:
-                file.write(management(self._record, edit.package, is_json=False))
-            spec = FunctionSpec(edit.function, "", "", code_archive=package)
-            (found,) = unpacked([spec], work)
-            os.rename(found.code_dir, target)
-            os.rmdir(work)
-        finally:
-            with suppress(FileNotFoundError):
-                os.unlink(package)
 
     def _show(self, before: str, after: str) -> None:
         name = os.path.basename(self._file)

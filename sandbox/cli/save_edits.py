@@ -5,10 +5,12 @@ from collections.abc import Iterable, Mapping
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-__all__ = ["Edit", "Trouble", "apply_edits"]
+__all__ = ["Edit", "Edited", "Trouble", "apply_edits"]
 
 _WIDTH = 1 << 16
 """No line is broken that was not."""
+_LASTING = ("functionName", "region")
+"""What a function that was deleted and made again has in common with the old one."""
 
 
 class Trouble(Exception):
@@ -18,7 +20,8 @@ class Trouble(Exception):
 class Edit(NamedTuple):
     """What was changed of a function. `props`: key -> value, None for a key that goes away.
     `package`: where its code can be had, empty if the code was not changed; `code`: the path that
-    it will have, empty if it is not to be written."""
+    it will have, empty if it is not to be written. `replaces`: the resource of a function that was
+    deleted and made again."""
 
     function: str
     resource: str
@@ -26,10 +29,19 @@ class Edit(NamedTuple):
     props: Mapping[str, Any]
     package: str = ""
     code: str = ""
+    replaces: str = ""
 
 
-def apply_edits(text: str, edits: Iterable[Edit]) -> tuple[str, list[str]]:
-    """The new text, and what could not be written. Raises Trouble."""
+class Edited(NamedTuple):
+    """The new text, what could not be written, and the edits that were entered."""
+
+    text: str
+    untold: list[str]
+    entered: list[Edit]
+
+
+def apply_edits(text: str, edits: Iterable[Edit]) -> Edited:
+    """Raises Trouble."""
     from ruamel.yaml import YAML
     from ruamel.yaml.error import YAMLError
 
@@ -45,13 +57,12 @@ def apply_edits(text: str, edits: Iterable[Edit]) -> tuple[str, list[str]]:
     if not isinstance(resources, dict):
         raise Trouble("it has no resources of 3.0 to write to")
     writing = _Writing(resources)
-    for edit in edits:
-        writing.enter(edit)
+    entered = [edit for edit in edits if writing.enter(edit)]
     if not writing.is_changed:
-        return text, writing.untold
+        return Edited(text, writing.untold, entered)
     stream = io.StringIO()
     yaml.dump(tree, stream)
-    return _ended_as(text, stream.getvalue()), writing.untold
+    return Edited(_ended_as(text, stream.getvalue()), writing.untold, entered)
 
 
 class _Writing:
@@ -62,30 +73,38 @@ class _Writing:
         self.untold: list[str] = []
         self.is_changed = False
 
-    def enter(self, edit: Edit) -> None:
+    def enter(self, edit: Edit) -> bool:
+        """Whether anything of it could be entered."""
+        # Without its code the rest is not written either: a running box that sees the file
+        # change would go back to the code that the file names.
         if edit.package and not edit.code:
-            # Without its code the rest is not written either: a running box that sees the file
-            # change would go back to the code that the file names.
             text = f"{edit.function}: its code came over the API; --code-dir DIR says where it goes"
             self.untold.append(text)
-            return
+            return False
         key = self._key_of(edit)
         if key is None:
             self._append(edit)
-            return
+            return True
         resource = self._resources.get(key)
         props = resource.get("props") if isinstance(resource, dict) else None
         if not isinstance(props, dict):
             self.untold.append(f"{edit.function}: its props are not in this file")
-            return
+            return False
+        if edit.code and _has_variable(props.get("code")):
+            self.untold.append(f"{edit.function}: ${{...}} stands for its code")
+            return False
         code = {"code": edit.code} if edit.code else {}
-        self._merge(edit.function, props, {**edit.props, **code})
+        gone = dict.fromkeys(each for each in props if each not in _LASTING) if edit.is_new else {}
+        self._merge(edit.function, props, {**gone, **edit.props, **code})
+        return True
 
     def _key_of(self, edit: Edit) -> str | None:
         """The resource of the function; None for one that is to be made. The key of a new one is
         the name of its function, which in this file may be that of another one's resource."""
         if not edit.is_new:
             return edit.resource
+        if edit.replaces in self._resources:
+            return edit.replaces
         for key, resource in self._resources.items():
             props = resource.get("props") if isinstance(resource, dict) else None
             if isinstance(props, dict) and props.get("functionName") == edit.function:

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from sandbox.cli.save_code import Staging
 from sandbox.cli.save_edits import Edit, Trouble, apply_edits
 from sandbox.config.compile import load
-from tests.http.managing import code_of, new_function, send
+from tests.http.managing import code_of, new_function, send, zip_of
 from tests.http.serving import ROOT, Served, serving
 
 FILE = """\
@@ -157,6 +158,77 @@ def test_what_is_written_loads_as_what_runs(served: Served, config: Path) -> Non
     assert sorted(path.name for path in (config.parent / "uploaded").iterdir()) == ["f", "g"]
 
 
+def test_a_function_that_was_made_again_replaces_the_old_one(tmp_path: Path, config: Path) -> None:
+    """Its resource stays, with its comments; what the new one does not have goes."""
+    text = config.read_text().replace("${vars.timeout}", "20")
+    text = text.replace('functionName: "f"', "functionName: ${vars.name}")
+    config.write_text(text.replace("vars:\n", "vars:\n  name: f\n"))
+    with serving(tmp_path, config) as served:
+        for _ in range(2):
+            send(served, "DELETE", "/functions/f")
+            send(served, "POST", "/functions", new_function("f", memorySize=256))
+        done = _save(served, config, "--code-dir", "uploaded")
+        again = _save(served, config, "--code-dir", "uploaded")
+
+    text = config.read_text()
+    assert "deleted" not in done.stderr
+    assert "memorySize: 256 # MB" in text
+    assert "${vars.name}" in text
+    assert text.count("component:") == 1
+    for key in ("triggers", "initializer", "timeout: 20 "):
+        assert key not in text.partition("resources:")[2]
+    assert "code: ./uploaded/f" in text
+    assert again.stderr == "nothing to write\n"
+
+
+def test_code_of_several_functions_is_written_as_a_whole_or_not_at_all(
+    served: Served, config: Path
+) -> None:
+    for name in ("a", "g", "h"):
+        send(served, "POST", "/functions", new_function(name))
+    before, uploaded = config.read_text(), config.parent / "uploaded"
+    for name in ("g", "h"):
+        (uploaded / name).mkdir(parents=True)
+
+    refused = _save(served, config, "--code-dir", "uploaded")
+
+    assert refused.returncode == 2
+    for name in ("g", "h"):
+        assert f"cannot write {uploaded / name}: it is there already" in refused.stderr
+    assert config.read_text() == before
+    assert sorted(path.name for path in uploaded.iterdir()) == ["g", "h"]
+
+
+def test_code_that_stands_there_already_is_not_in_the_way(served: Served, config: Path) -> None:
+    """It is of the last time."""
+    send(served, "PUT", "/functions/f", {"code": code_of(SOURCE)})
+    assert _save(served, config, "--code-dir", "uploaded").returncode == 0
+    (config.parent / "uploaded" / "f" / "__pycache__").mkdir()
+    send(served, "PUT", "/functions/f", {"memorySize": 256})
+
+    done = _save(served, config, "--code-dir", "uploaded")
+
+    assert done.returncode == 0, done.stderr
+    assert "memorySize: 256" in config.read_text()
+
+
+def test_code_is_taken_back_when_the_file_cannot_be_written(tmp_path: Path) -> None:
+    target, package = tmp_path / "new" / "f", zip_of("pass")
+
+    def fail() -> None:
+        with Staging(str(target.parent)) as staging:
+            staging.add(str(target), package)
+            staging.check()
+            staging.place()
+            assert (target / "index.py").exists()
+            raise OSError("the disk is full")
+
+    with pytest.raises(OSError, match="the disk is full"):
+        fail()
+
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_code_is_never_written_over_what_is_there(served: Served, config: Path) -> None:
     send(served, "PUT", "/functions/f", {"code": code_of(SOURCE)})
     before = config.read_text()
@@ -221,7 +293,7 @@ def _edit(**props: object) -> Edit:
 def test_line_ends_and_the_bom_stay() -> None:
     text = "\ufeff" + FILE.replace("\n", "\r\n")
 
-    after, _ = apply_edits(text, [_edit(memorySize=256)])
+    after = apply_edits(text, [_edit(memorySize=256)]).text
 
     assert after == text.replace("memorySize: 128", "memorySize: 256")
 
@@ -229,14 +301,23 @@ def test_line_ends_and_the_bom_stay() -> None:
 def test_no_edit_is_no_change_of_a_single_byte() -> None:
     odd = FILE.replace("  name", "   name") + "\n\n# the end\n\n"
 
-    assert apply_edits(odd, [_edit(memorySize=128)]) == (odd, [])
+    assert apply_edits(odd, [_edit(memorySize=128)])[:2] == (odd, [])
 
 
 def test_a_key_goes_away() -> None:
-    after, _ = apply_edits(FILE, [_edit(triggers=[], memorySize=None)])
+    after = apply_edits(FILE, [_edit(triggers=[], memorySize=None)]).text
 
     assert "triggers" not in after
     assert "memorySize" not in after
+
+
+def test_a_function_whose_code_is_a_variable_is_left_alone() -> None:
+    text = FILE.replace("./code", "${vars.code}")
+    edit = Edit("f", "first", False, {"memorySize": 256}, package="/p", code="./g")
+
+    after, untold, entered = apply_edits(text, [edit])
+
+    assert (after, untold, entered) == (text, ["f: ${...} stands for its code"], [])
 
 
 def test_a_file_of_2_0_is_not_edited() -> None:
@@ -248,13 +329,13 @@ def test_a_new_function_never_takes_the_resource_of_another_one() -> None:
     text = "resources:\n  g:\n    props:\n      functionName: f\n      timeout: 3\n"
     edit = Edit("g", "g", True, {"timeout": 9}, package="/p", code="./g")
 
-    once, untold = apply_edits(text, [edit])
-    twice, _ = apply_edits(once, [edit])
+    once, untold, entered = apply_edits(text, [edit])
+    twice = apply_edits(once, [edit]).text
 
     assert once.startswith(text)
     assert "  g_:\n" in once
     assert "functionName: g\n" in once
-    assert (twice, untold) == (once, [])
+    assert (twice, untold, entered) == (once, [], [edit])
 
 
 def test_what_would_become_a_variable_is_told_and_not_written() -> None:
@@ -263,7 +344,7 @@ def test_what_would_become_a_variable_is_told_and_not_written() -> None:
     old = Edit("f", "f", False, props)
     new = Edit("g", "g", True, props, package="/p", code="./g")
 
-    after, untold = apply_edits(text, [old, new])
+    after, untold, _ = apply_edits(text, [old, new])
 
     assert "${" not in after
     assert [each.partition(":")[0] for each in untold] == [

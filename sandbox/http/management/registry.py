@@ -36,13 +36,15 @@ ELSEWHERE = frozenset(("customContainerConfig", "gpuConfig"))
 @dataclass
 class Record:
     """One function, beside its spec. `changes`: the keys that were changed here, in the form of
-    an s.yaml, None for what was taken away; `others`: keys that only the cloud reads, told again
+    an s.yaml, None for what was taken away; `replaces`: the resource of a function that was deleted
+    and made again; `others`: keys that only the cloud reads, told again
     as they were given."""
 
     id: str = field(default_factory=lambda: str(uuid.uuid4()))
     created_s: float = field(default_factory=time.time)
     modified_s: float = field(default_factory=time.time)
     is_new: bool = False
+    replaces: str = ""
     changes: dict[str, Any] = field(default_factory=dict)
     others: dict[str, Any] = field(default_factory=dict)
     triggers: dict[str, "Record"] = field(default_factory=dict)
@@ -71,7 +73,8 @@ class Registry:
         self.services: dict[str, Service] = {}
         self.unmade_service = Service({})
         """What is told of every service that was not made here."""
-        self.removed: list[str] = []
+        self.removed: dict[str, str] = {}
+        """The functions of the s.yaml that were deleted, and their resources."""
         self._records: dict[str, Record] = {}
         self._lock = asyncio.Lock()
 
@@ -153,12 +156,12 @@ class Registry:
     async def remove(self, name: str) -> None:
         """A function less: its instances end in good order. Raises Refused."""
         async with self._lock:
-            self.front.spec_of(name)
+            spec = self.front.spec_of(name)
             self.front.supervisor.remove(name)
             self._register()
             record = self._records.pop(name, Record())
-            if not record.is_new:
-                self.removed.append(name)
+            if resource := record.replaces if record.is_new else spec.resource:
+                self.removed[name] = resource
             await self._sweep()
 
     # -- making ----------------------------------------------------------------------------------
@@ -202,7 +205,8 @@ class Registry:
 
     def _remember(self, name: str, changes: Mapping[str, Any], is_new: bool = False) -> None:
         if is_new:
-            self._records[name] = Record(is_new=True)
+            replaces = self.removed.pop(name, "")
+            self._records[name] = Record(is_new=True, replaces=replaces)
         record = self.record(name)
         record.modified_s = max(time.time(), record.modified_s)
         for key, value in changes.items():
