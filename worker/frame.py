@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     Owner = Tuple[int, int]
 
 __all__ = [
-    "ALL_MAY_READ", "CODE", "DEVICES", "LAYERS_DIR", "SHM", "SYSTEM", "TMP", "Frame", "get",
-    "is_below",
+    "ALL_MAY_READ", "CODE", "DEVICES", "FIRST", "LAYERS_DIR", "SHM", "SYSTEM", "TMP", "Frame",
+    "get", "is_below",
 ]  # fmt: skip
 
 ALL_MAY_READ = 0o005
@@ -30,7 +30,7 @@ _LINKS = (
     ("/dev/fd", "/proc/self/fd"), ("/dev/stdin", "/proc/self/fd/0"),
     ("/dev/stdout", "/proc/self/fd/1"), ("/dev/stderr", "/proc/self/fd/2"), ("/var/tmp", TMP),
 )  # fmt: skip
-_FIRST = ("/dev", SHM, TMP)
+FIRST = ("/dev", SHM, TMP)
 _FOLDERS = ("/proc", "/run", "/var", LAYERS_DIR, CODE)
 
 
@@ -48,8 +48,8 @@ class Frame(object):
         # type: () -> None
         self.folders = []  # type: List[str]
         self.trees = []  # type: List[str]
-        self.files = []  # type: List[str]
         self.devices = [path for path in DEVICES if os.path.exists(path)]
+        self.files = list(self.devices)
         self.links = list(_LINKS)
         self.needed = _find_interpreter()
         self.interpreter = []  # type: List[Tuple[str, Optional[Owner]]]
@@ -86,7 +86,7 @@ class Frame(object):
 
     def _add_folder(self, path):
         # type: (str) -> None
-        if path != "/" and path not in _FIRST and path not in self.folders:
+        if path != "/" and path not in FIRST and path not in self.folders:
             self._add_folder(os.path.dirname(path))
             self.folders.append(path)
 

@@ -43,6 +43,7 @@ SECRETS = (
 )  # fmt: skip
 _MOST_LOOKED_AT = 5000
 _OPEN = "/proc/self/fd/"
+_RESOLVER = "/etc/resolv.conf"
 _ASIDE, _EMPTY = "/proc", "/run"
 """What serves as such in the new root while it is filled."""
 _LEAST_FILES, _FILES_OF_MB, _SHM_FILES = 100000, 200, 10000
@@ -132,8 +133,9 @@ class Root(object):
         for path in plan.trees:
             self._show(path, path, None)
         self._add_user()
-        for path in [*plan.devices, *_resolver()]:
-            _bind_file(path)
+        for path in plan.devices:
+            mount(path, "." + path, MS_BIND)
+        self._add_resolver()
         if os.getuid() == 0 and self._uid is None:
             _hide_secrets()
         for path, owner in plan.interpreter:
@@ -147,13 +149,14 @@ class Root(object):
     def _mount_own_storage(self):
         # type: () -> None
         # First of all: the interpreter may be in a folder of the host's /tmp.
+        for folder in frame.FIRST:
+            os.mkdir("." + folder, 0o755)
         walls = self._setup["walls"]
         # Empty files take no block, but memory of the kernel's: they have a limit of their own.
         files = max(_LEAST_FILES, walls["disk_mb"] * _FILES_OF_MB)
         for folder, size_mb, most in (
             (TMP, walls["disk_mb"], files), (SHM, walls["shm_mb"], _SHM_FILES),
         ):  # fmt: skip
-            _make_folder(folder)
             options = "mode=1777,size=%dm,nr_inodes=%d" % (size_mb, most)
             mount("tmpfs", "." + folder, MS_NOSUID | MS_NODEV, "tmpfs", options)
 
@@ -260,6 +263,15 @@ class Root(object):
             mount("./.passwd", "./etc/passwd", MS_BIND)
         os.unlink("./.passwd")  # a mount needs no name
 
+    def _add_resolver(self):
+        # type: () -> None
+        """What /etc/resolv.conf leads to, when that is in none of the system's directories."""
+        path = os.path.realpath(_RESOLVER) if os.path.islink(_RESOLVER) else _RESOLVER
+        if not any(is_below(path, folder) for folder in frame.SYSTEM) and os.path.isfile(path):
+            _make_folder(os.path.dirname(path))
+            _write_new("." + path, b"")
+            mount(path, "." + path, MS_BIND)
+
     def _tell(self, refused):
         # type: (Dict[str, str]) -> None
         setup = self._setup
@@ -325,21 +337,6 @@ def _all_may_read(path):
         if not all(stat.S_ISLNK(mode) or mode & stat.S_IROTH for mode in modes):
             return False
     return True
-
-
-def _resolver():
-    # type: () -> List[str]
-    """Where /etc/resolv.conf leads to, when that is none of the system's directories."""
-    path = os.path.realpath("/etc/resolv.conf")
-    is_given = any(is_below(path, folder) for folder in frame.SYSTEM)
-    return [] if is_given or not os.path.isfile(path) else [path]
-
-
-def _bind_file(path):
-    # type: (str) -> None
-    _make_folder(os.path.dirname(path))
-    _write_new("." + path, b"")
-    mount(path, "." + path, MS_BIND)
 
 
 def _write_new(path, content):

@@ -20,23 +20,21 @@ import resource
 import signal
 import struct
 
-from worker import frame, landlock, mounts, namespaces, root, seccomp, syscalls
-from worker.clone import TAG_SERIAL_BITS, errno_in_child, set_parent_death_signal
+from worker import frame, identity, landlock, mounts, namespaces, root, seccomp, syscalls
+from worker.clone import errno_in_child, set_parent_death_signal
 from worker.stock import Stock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable, Dict, List, Optional, Tuple
+    from typing import Any, Callable, Dict, List, Optional
 
-__all__ = ["Ground", "Walls", "may_come_back", "prepare", "stock", "uid_of"]
+__all__ = ["Ground", "Walls", "may_come_back", "prepare", "stock"]
 
 _INSIDE_ID = 1000
 """Who an instance is in its own user namespace, at the level strict."""
 _HOST_NAME = "fc"
-_SIOCGIFFLAGS, _SIOCSIFFLAGS, _IFF_UP = 0x8913, 0x8914, 0x1
+_SIOCSIFFLAGS, _IFF_UP = 0x8914, 0x1
 _MB = 1 << 20
-_SERIAL_BITS = 18
-"""How many of a tag's lowest bits go into the number from which an instance's uid is made."""
 _RESERVED_FILES, _MOST_SIGNALS = 1024, 1024
 _OF_NAMESPACES = ("root", "pid_namespace")
 _OF_STRICT = ("overlays", "ipc_namespace", "cgroup_namespace", "uts_namespace", "net_namespace")
@@ -63,7 +61,7 @@ def prepare(level):
         except OSError:
             pass  # each instance tells
     if syscalls.has_capability(syscalls.CAP_SYS_ADMIN):
-        _most_uids()
+        identity.uid_of(0)
         return ""
     try:
         namespaces.try_user_namespace()
@@ -84,12 +82,7 @@ def stock(level, refusal):
     # type: (str, str) -> Stock
     """What is worth having ready at this level, where instances may mount."""
     may = level != "none" and not refusal
-    return Stock(may and level == "strict", may and _may_be_another())
-
-
-def _may_be_another():
-    # type: () -> bool
-    return os.getuid() == 0 and syscalls.has_capability(syscalls.CAP_SETUID)
+    return Stock(may and level == "strict", may and identity.may_become())
 
 
 def _is_initial():
@@ -114,7 +107,7 @@ class Walls(object):
         self._tag = ground.tag
         self._stock = ground.stock
         self._has_own_processes = ground.has_own_processes
-        self._is_root = _may_be_another()
+        self._is_root = identity.may_become()
         self._was_root = os.getuid() == 0
         self._is_strict = self._wanted["level"] == "strict"
         self._root = None  # type: Optional[root.Root]
@@ -141,7 +134,7 @@ class Walls(object):
             self._stay_in_host()
         elif self._uid is not None:
             uid = self._uid
-            self._attempt("own_uid", lambda: _become(uid))
+            self._attempt("own_uid", lambda: identity.become(uid))
         self._own_user_namespace()
         self._set_limits()
         self._give_up_privileges()
@@ -290,7 +283,7 @@ class Walls(object):
 
         def visit():
             # type: () -> None
-            _become(uid)
+            identity.become(uid)
             for path in [folder, code_dir] + frame.get().needed:
                 os.listdir(path) if os.path.isdir(path) else os.stat(path)
 
@@ -299,7 +292,7 @@ class Walls(object):
         if number:
             os.chown(folder, 0, 0)
             raise OSError(number, os.strerror(number), "its code or the interpreter, as that user")
-        _become(uid)
+        identity.become(uid)
 
     # -- who it is -------------------------------------------------------------------------------
 
@@ -310,7 +303,7 @@ class Walls(object):
             if os.getuid() == 0:
                 self._lack("own_uid", "CAP_SETUID is missing")
             return None
-        uid = uid_of(self._tag)
+        uid = identity.uid_of(self._tag)
         if uid is None:
             self._lack("own_uid", "this user namespace has too few user ids")
         return uid
@@ -326,7 +319,7 @@ class Walls(object):
             # type: () -> None
             syscalls.prctl(syscalls.PR_SET_DUMPABLE, 1)  # else its files in /proc are root's
             namespaces.enter_user_namespace(uid, gid)
-            _limit_watches()
+            identity.limit_watches()
 
         self._attempt("user_namespace", enter)
 
@@ -379,7 +372,7 @@ class Walls(object):
     def _restrict_files(self):
         # type: () -> None
         if self._root is not None:
-            readable, writable = ["/"], self._root.writable()
+            readable, writable, devices = ["/"], self._root.writable(), ["/dev"]
         else:
             setup = self._setup
             readable = list(frame.SYSTEM) + frame.get().needed + list(setup["layers"])
@@ -387,10 +380,10 @@ class Walls(object):
             readable += [frame.LAYERS_DIR] if frame.LAYERS_DIR in setup["layers"] else []
             readable += [source for _, source, _ in self._wanted["mounts"]]
             readable += [target for target, _, _ in self._wanted["mounts"]]
-            writable = [setup["home"]]
+            writable, devices = [setup["home"]], list(frame.DEVICES)
             for target, source, is_read_only in self._wanted["mounts"]:
                 writable += [] if is_read_only else [target, source]
-        if landlock.restrict(readable, writable, list(frame.DEVICES)):
+        if landlock.restrict(readable, writable, devices):
             self.held.append("landlock_scopes")
         else:
             self._lack("landlock_scopes", "this kernel's Landlock has none (before 6.12)")
@@ -401,55 +394,6 @@ class Walls(object):
         # What nobody maps is seen by no watch, but counted by a group.
         has_memfd = "memory_cgroup" in self.held
         seccomp.install(seccomp.program(os.uname().machine, has_network, has_memfd))
-
-
-def _become(uid):
-    # type: (int) -> None
-    for fd in (1, 2):
-        os.fchown(fd, uid, uid)  # who opens /dev/stdout opens the pipe anew
-    os.setgroups([])
-    os.setresgid(uid, uid, uid)
-    os.setresuid(uid, uid, uid)
-
-
-def uid_of(tag):
-    # type: (int) -> Optional[int]
-    """A uid of nobody else's: of the last quarter of the numbers, where that is mapped at all.
-
-    None where there are too few. Two instances may have the same one when a quarter of a million
-    others came between them.
-    """
-    serial = tag >> TAG_SERIAL_BITS << _SERIAL_BITS | tag & ((1 << _SERIAL_BITS) - 1)
-    inside, count = _most_uids()
-    if inside + count > 0x7FFFFFFF:
-        return 0x70000000 + serial % 0x0FFFFFFF
-    if count < 20000:
-        return None
-    return inside + count - 1 - serial % 10000
-
-
-def _most_uids():
-    # type: () -> Tuple[int, int]
-    """The largest range of uids that exist here, first and count: it stays for a zygote's life."""
-    if not _RANGES:
-        with open("/proc/self/uid_map") as lines:
-            ranges = [list(map(int, line.split())) for line in lines]
-        inside, _, count = max(ranges, key=lambda found: found[2])
-        _RANGES.append((inside, count))
-    return _RANGES[0]
-
-
-_RANGES = []  # type: List[Tuple[int, int]]
-
-
-def _limit_watches():
-    # type: () -> None
-    """In the user namespace of its own: else its watches were counted with all of the user's."""
-    for name, most in (("max_inotify_instances", 64), ("max_inotify_watches", 8192)):
-        try:
-            syscalls.write_entry("/proc/sys/user/" + name, "%d" % most)
-        except OSError:
-            pass  # before Linux 4.12, or without inotify; no promise depends on it
 
 
 def _own_host_name():
@@ -463,8 +407,6 @@ def _raise_loopback():
     """All that there is in a new network namespace (netdevice(7))."""
     probe = _socket.socket(_socket.AF_INET, _socket.SOCK_DGRAM)
     try:
-        request = struct.pack("16sh14x", b"lo", 0)
-        flags = struct.unpack_from("h", fcntl.ioctl(probe.fileno(), _SIOCGIFFLAGS, request), 16)[0]
-        fcntl.ioctl(probe.fileno(), _SIOCSIFFLAGS, struct.pack("16sh14x", b"lo", flags | _IFF_UP))
+        fcntl.ioctl(probe.fileno(), _SIOCSIFFLAGS, struct.pack("16sh14x", b"lo", _IFF_UP))
     finally:
         probe.close()

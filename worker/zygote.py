@@ -36,7 +36,7 @@ import signal
 import struct
 import time
 
-from worker import runtime, syscalls, walls
+from worker import identity, runtime, syscalls, walls
 from worker.clone import TAG_SERIAL_BITS, clone_sibling, enter_init, enter_instance
 from worker.output import open_stdio
 from worker.stock import Stock
@@ -146,7 +146,7 @@ class _Nursery(object):
         # type: () -> None
         """For the next instance, once the first has come and nobody waits."""
         if self._tag and self._stock.is_wanting() and _is_quiet(self._control):
-            self._stock.fill(walls.uid_of(self._tag + 1))
+            self._stock.fill(identity.uid_of(self._tag + 1))
 
     def spawn(self, packet, descriptors):
         # type: (bytes, List[int]) -> bool
