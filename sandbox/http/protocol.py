@@ -1,21 +1,29 @@
-"""uvicorn's side of a connection, put right where a client ends its half of it, or sends nothing.
+"""uvicorn's side of a connection, put right where a client ends its half of it, sends nothing,
+reads nothing, or says what is no HTTP.
 
 Imported when the server starts, as uvicorn is.
 """
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.flow_control import FlowControl
+from uvicorn.protocols.http.httptools_impl import (
+    STATUS_LINE,
+    HttpToolsProtocol,
+    RequestResponseCycle,
+)
 
+from sandbox.http import patience
 from sandbox.http.caller import CALLER, Caller
+from sandbox.http.outgoing import Joining, Reader
+from sandbox.http.patience import Patience
 
-__all__ = ["SILENCE_S", "Protocol"]
+__all__ = ["Protocol"]
 
-SILENCE_S = 30.0
-"""How long the head of a request may take, from its first byte or from the connection on, and each
-further piece of its body. uvicorn waits for ever."""
 MOST_PIPELINED = 8
 """Of so many requests in a row on one connection it is read on while the first one runs: uvicorn
 would not, and so not notice the end of the connection."""
@@ -23,8 +31,8 @@ would not, and so not notice the end of the connection."""
 MOST_QUEUED = 2000
 """With more of them a connection is ended: they are held before anybody is asked who calls."""
 
-_MOST_JOINED_BYTES = 64 << 10
-_CONTINUE = b"HTTP/1.1 100 "
+MOST_HEAD_BYTES = 1 << 20
+"""The gate says what a head may have; what is longer than this does not get there."""
 
 
 class Protocol(HttpToolsProtocol):
@@ -32,109 +40,221 @@ class Protocol(HttpToolsProtocol):
 
     asyncio closes the transport then, and tells so a turn of the loop later. An answer that comes
     in between would be written to a closed transport, which uvloop takes for a bug. Requests may
-    be pipelined: the one that runs is the first, uvicorn's `cycle` is the last.
+    be pipelined: the one that runs is the first, uvicorn's `cycle` is the last, and only that one
+    can be incomplete.
     """
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._open: deque[RequestResponseCycle] = deque()
         self._is_in_head = self._is_in_request = True
-        self._patience: asyncio.TimerHandle | None = None
+        self._patience: Patience | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._last_words: bytes | None = None
+        """What is said when the requests that are open are answered; nothing is read any more."""
+        self._is_leaving = False
+        """The answer was the last one, and the rest of its request is still to come."""
+
+    # -- the connection --------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._wait_for_rest()
+        self.flow = _Flow(transport, self._on_turn)
+        self._reader = Reader(self.loop, transport)
+        self._wait_for_rest(0)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._is_in_request = False
-        self._wait_for_rest()
-        self._tell_gone()
+        self._wait_no_more()
+        self._reader.left()
+        self._unset_keepalive_if_required()
+        self._tell_gone(self._open)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        if self._last_words is not None:
+            return
         super().data_received(data)
-        if self._is_in_request or self._patience:
-            self._wait_for_rest()
+        if self._is_in_request:
+            self._wait_for_rest(len(data))
+        elif not self._open and not self.transport.is_closing():
+            # uvicorn stops the time of an idle connection for whatever comes, and begins it with
+            # an answer only: not after the rest of what was answered early.
+            self._unset_keepalive_if_required()
+            self.timeout_keep_alive_task = self.loop.call_later(
+                self.timeout_keep_alive, self.timeout_keep_alive_handler
+            )
+
+    def eof_received(self) -> None:
+        self._tell_gone(self._open)
+
+    # -- requests --------------------------------------------------------------------------------
 
     def on_message_begin(self) -> None:
         self._is_in_head = self._is_in_request = True
         super().on_message_begin()
 
-    def on_message_complete(self) -> None:
-        self._is_in_request = False
-        super().on_message_complete()
-        if len(self._open) <= MOST_PIPELINED:
-            # uvicorn pauses for a large body, and then does not see the connection's end.
-            self.flow.resume_reading()
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if self._is_in_head:  # trailers of a body come here too, after the gate has looked
+            super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        self._is_in_head = False
         before = self.cycle
-        super().on_headers_complete()
+        if not self._is_leaving:
+            super().on_headers_complete()
+        self._is_in_head = False
+        self._wait_no_more()
         if self.cycle is not before:  # its task has not begun yet
-            self.scope[CALLER] = Caller()  # type: ignore[literal-required]
-            self.cycle.transport = _Joining(self.transport)  # type: ignore[assignment]
-            self._open.append(self.cycle)
-            if len(self._open) > MOST_QUEUED:
-                self.transport.abort()
-                return
-            if 1 < len(self._open) <= MOST_PIPELINED:
-                self.flow.resume_reading()
+            self._opened(self.cycle)
+
+    def on_message_complete(self) -> None:
+        self._is_in_request = False
+        self._wait_no_more()
+        super().on_message_complete()
+        if self._is_leaving:
+            self.transport.close()
+        elif len(self._open) <= MOST_PIPELINED:
+            # uvicorn pauses for a large body, and then does not see the connection's end.
+            self.flow.resume_reading()
 
     def on_response_complete(self) -> None:
         self._open.popleft().transport.flush()  # type: ignore[attr-defined]
         super().on_response_complete()
+        if self._last_words is not None and not self._open:
+            self._end(self._last_words)
 
-    def eof_received(self) -> None:
-        self._tell_gone()
+    def _opened(self, cycle: RequestResponseCycle) -> None:
+        cycle.scope[CALLER] = Caller()  # type: ignore[literal-required]
+        answer = Joining(self._reader, self.transport, self._close)
+        cycle.transport = answer  # type: ignore[assignment]
+        if self.scope["http_version"] == "1.0":
+            cycle.waiting_for_100_continue = False  # RFC 9110, 10.1.1
+        elif cycle.waiting_for_100_continue:
+            # Answered without being asked for, the body may come or not: nobody can tell what is
+            # the next request then.
+            answer.on_continue = partial(setattr, cycle, "keep_alive", cycle.keep_alive)
+            cycle.keep_alive = False
+        self._open.append(cycle)
+        if len(self._open) > MOST_QUEUED:
+            self.transport.abort()
+        elif 1 < len(self._open) <= MOST_PIPELINED:
+            self.flow.resume_reading()
 
-    def _wait_for_rest(self) -> None:
+    # -- waiting for the rest of a request -------------------------------------------------------
+
+    def _wait_for_rest(self, size: int) -> None:
         """Most requests come in one piece, and need no timer."""
-        if self._patience and not (self._is_in_request and self._is_in_head):
-            self._patience.cancel()
-            self._patience = None
-        if self._is_in_request and self._patience is None:
-            self._patience = self.loop.call_later(SILENCE_S, self.transport.abort)
+        if self.transport.is_closing():
+            return
+        now = self.loop.time()
+        if self._patience is None:
+            self._patience = Patience(now, is_head=self._is_in_head)
+            if self.flow.read_paused:
+                self._patience.pause(now)
+        self._patience.came(size, now)
+        if self._is_in_head and self._patience.bytes > MOST_HEAD_BYTES:
+            self._break_off(self._words(431, "The head of the request is too large."))
+        elif self._timer is None:
+            self._timer = self.loop.call_at(self._patience.ends_at(), self._look)
 
-    def _tell_gone(self) -> None:
-        for cycle in self._open:
+    def _wait_no_more(self) -> None:
+        self._patience = None
+        if self._timer:
+            self._timer.cancel()
+            self._timer = None
+
+    def _look(self) -> None:
+        self._timer = None
+        assert self._patience
+        now, end = self.loop.time(), self._patience.ends_at()
+        if now < end:
+            self._timer = self.loop.call_at(min(end, now + patience.SILENCE_S), self._look)
+        elif self._is_in_head and not self._patience.bytes:
+            self._break_off(b"")  # nothing was asked
+        else:
+            self._break_off(self._words(408, "The rest of the request did not come in time."))
+
+    def _on_turn(self) -> None:
+        """We read no more, or again."""
+        if self._patience:
+            turn = self._patience.pause if self.flow.read_paused else self._patience.resume
+            turn(self.loop.time())
+
+    # -- the end ---------------------------------------------------------------------------------
+
+    def send_400_response(self, msg: str) -> None:
+        self._break_off(self._words(400, msg))
+
+    def _break_off(self, words: bytes) -> None:
+        """What is not whole by now is answered with `words`, when it is its turn."""
+        has_been_answered = self._is_in_request and not self._is_in_head
+        self._is_in_request = False
+        self._wait_no_more()
+        if self._open and self._open[-1].more_body:
+            cycle = self._open.pop()
+            if self.pipeline and self.pipeline[0][0] is cycle:
+                self.pipeline.popleft()
+            self._tell_gone((cycle,))
+            words = b"" if cycle.response_started else words
+        elif has_been_answered:
+            words = b""
+        if self._open:
+            self._last_words = words
+        else:
+            self._end(words)
+
+    def _end(self, words: bytes) -> None:
+        if not self.transport.is_closing():
+            if words:
+                self._reader.write(words)
+            self.transport.close()
+
+    def _words(self, status: int, text: str) -> bytes:
+        headers = [
+            *self.server_state.default_headers,
+            (b"content-type", b"text/plain; charset=utf-8"),
+            (b"content-length", b"%d" % len(text)),
+            (b"connection", b"close"),
+        ]
+        lines = b"".join(b"%s: %s\r\n" % pair for pair in headers)
+        return STATUS_LINE[status] + lines + b"\r\n" + text.encode("ascii")
+
+    def _close(self) -> None:
+        """After the last answer. With what has not been read yet the kernel would end the
+        connection at once, and the client might not see the answer (RFC 9112, 9.6)."""
+        is_alone = len(self._open) == 1 and self._open[0].more_body
+        if self.transport.is_closing():
+            return
+        if is_alone and self._is_in_request:
+            self._is_leaving = True
+            self.transport.write_eof()
+            self.flow.resume_reading()
+        else:
+            self.transport.close()
+
+    def _tell_gone(
+        self, cycles: "deque[RequestResponseCycle] | tuple[RequestResponseCycle]"
+    ) -> None:
+        for cycle in cycles:
             cycle.disconnected = True
             cycle.message_event.set()
-        self._leave()
-
-    def _leave(self) -> None:
-        for cycle in self._open:
+        for cycle in cycles:
             cycle.scope[CALLER].leave()  # type: ignore[literal-required]
 
 
-class _Joining:
-    """The transport of one answer, whose head goes out together with the first part of its body.
+class _Flow(FlowControl):
+    """Tells when we read no more, and when again."""
 
-    uvicorn writes one after the other. The second system call is what it costs least: the client
-    is woken by the head, reads it, and goes to sleep again.
-    """
+    def __init__(self, transport: asyncio.Transport, on_turn: Callable[[], None]) -> None:
+        super().__init__(transport)
+        self._on_turn = on_turn
 
-    def __init__(self, transport: asyncio.Transport) -> None:
-        self._transport = transport
-        self._head: bytes | None = None
-        self._is_begun = False
-        self.is_closing = transport.is_closing
+    def pause_reading(self) -> None:
+        if not self.read_paused:
+            super().pause_reading()
+            self._on_turn()
 
-    def write(self, data: bytes) -> None:
-        if self._head is not None and len(data) <= _MOST_JOINED_BYTES:
-            data, self._head = self._head + data, None
-        elif not self._is_begun and not data.startswith(_CONTINUE):
-            self._is_begun, self._head = True, data
-            return
-        self.flush()
-        self._transport.write(data)
-
-    def flush(self) -> None:
-        """Nothing more of the answer will come, or not at once."""
-        if self._head is not None:
-            head, self._head = self._head, None
-            self._transport.write(head)
-
-    def close(self) -> None:
-        self.flush()
-        self._transport.close()
+    def resume_reading(self) -> None:
+        if self.read_paused:
+            super().resume_reading()
+            self._on_turn()

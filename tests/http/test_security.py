@@ -1,6 +1,5 @@
 """Who gets in, and what clients that mean harm can do."""
 
-import asyncio
 import json
 import os
 import re
@@ -8,18 +7,15 @@ import socket
 import stat
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from sandbox.http import protocol
 from sandbox.http.door import AccessKey, Door
-from tests.boxes import wait_until, write_function
+from tests.boxes import wait_until
 from tests.http.serving import ROOT, Served, invocations, serving, write_config
-from tests.http.test_server import Open, run
 
 KEY = "the-id:the-secret"
 SOURCE = """
@@ -266,50 +262,6 @@ def test_a_pipelining_client_that_goes_away_cancels_what_runs(served: Served) ->
 
     served.wait_talk("canceled by client")
     assert counted(served) - before == 1
-
-
-@pytest.mark.parametrize(
-    "sent",
-    [b"", b"POST ", HEAD, HEAD + b"X-Slow: ", HEAD + b"Content-Length: 10\r\n\r\n123"],
-)
-def test_a_request_that_does_not_come_is_not_waited_for(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sent: bytes
-) -> None:
-    monkeypatch.setattr(protocol, "SILENCE_S", 0.2)
-
-    async def scenario(served: Open) -> None:
-        reader, writer = await asyncio.open_connection("127.0.0.1", served.port)
-        writer.write(sent)
-        began_s = time.monotonic()
-        end = await reader.read(1)
-        writer.close()
-        await writer.wait_closed()
-
-        assert end == b""
-        assert time.monotonic() - began_s >= 0.15
-        assert (await served.invoke(b"0")).status == 200
-
-    run(tmp_path, write_function(tmp_path, SOURCE), scenario)
-
-
-def test_a_body_may_take_as_long_as_more_of_it_comes(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(protocol, "SILENCE_S", 0.5)
-
-    async def scenario(served: Open) -> None:
-        reader, writer = await asyncio.open_connection("127.0.0.1", served.port)
-        writer.write(HEAD + b"Connection: close\r\nContent-Length: 8\r\n\r\n")
-        for _ in range(8):
-            await asyncio.sleep(0.1)
-            writer.write(b"0")
-        answer = await reader.read()
-        writer.close()
-        await writer.wait_closed()
-
-        assert answer.endswith(b"\r\n\r\n00000000")
-
-    run(tmp_path, write_function(tmp_path, SOURCE), scenario)
 
 
 def test_a_hundred_silent_clients_keep_nobody_out(served: Served) -> None:
