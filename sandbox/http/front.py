@@ -33,8 +33,8 @@ class Front:
         """What says which requests need no signature though there is an access key."""
         self.page_doors: list[Callable[[Scope], bool]] = []
         """What says which requests a web page may make."""
-        self.checksum_of: Callable[[str], Awaitable[str]] | None = None
-        """The CRC-64 of a function's code package, empty when it is not known; may take long."""
+        self.checksum_of: Callable[[str, bool], Awaitable[str]] | None = None
+        """The CRC-64 of a function's code package, if it can be told, or (True) told quickly."""
         self.invocations = Invocations(self.supervisor, self.limits)
         self.queue: AsyncQueue | None = None
         """Asynchronous invocations; None where none are taken."""

@@ -4,6 +4,8 @@ import base64
 import io
 import json
 import os
+import signal
+import time
 import urllib.request
 import zipfile
 from collections.abc import Iterator
@@ -175,6 +177,39 @@ def test_uploaded_code_comes_back_byte_by_byte(shared: Served) -> None:
     assert urllib.request.urlopen(found["url"]).read() == data
     assert found["checksum"] == str(crc64([data]))
     assert send(shared, "GET", "/functions/up").json["codeSize"] == len(data)
+
+
+def test_the_checksum_of_much_code_comes_of_itself(tmp_path: Path) -> None:
+    """Of GetFunction, and of an invocation: it waits for nothing, and a later one has it."""
+    config = write_config(tmp_path, SOURCE)
+    data = os.urandom(1 << 20) * 20
+    (tmp_path / "code" / "large").write_bytes(data)
+    with serving(tmp_path, config) as served:
+        assert "codeChecksum" not in send(served, "GET", "/functions").json["functions"][0]
+        wait_until(lambda: "codeChecksum" in send(served, "GET", "/functions/f").json, "it")
+        (tmp_path / "code" / "large").write_bytes(data[1:])
+        assert "x-fc-code-checksum" not in served.invoke().headers
+        wait_until(lambda: "x-fc-code-checksum" in served.invoke().headers, "the checksum")
+        told = served.invoke().headers["x-fc-code-checksum"]
+        assert send(served, "GET", "/functions").json["functions"][0]["codeChecksum"] == told
+        (tmp_path / "code" / "large").write_bytes(b"x" * (3 << 20))
+        other = send(served, "GET", "/functions/f/code").json["checksum"]
+        assert other != told
+        assert send(served, "GET", "/functions/f").json["codeChecksum"] == other
+
+
+def test_the_end_waits_for_no_checksum(tmp_path: Path) -> None:
+    config = write_config(tmp_path, SOURCE)
+    for number in range(10):
+        (tmp_path / "code" / str(number)).write_bytes(os.urandom(9 << 20))
+    with serving(tmp_path, config) as served:
+        served.invoke()
+        begun_s = time.monotonic()
+        served.signal(signal.SIGTERM)
+        served.wait()
+
+        assert time.monotonic() - begun_s < 3
+        assert "Traceback" not in served.talk()
 
 
 def test_a_package_needs_the_token_of_its_address(shared: Served) -> None:

@@ -24,6 +24,9 @@ __all__ = [
     "update_function",
 ]
 
+PATIENCE_S = 2.0
+"""How long GetFunction waits for the checksum of large code; later it is known."""
+
 
 async def list_functions(call: Call) -> Answer:
     names = [name for name in call.registry.names() if call.is_listed(name)]
@@ -44,7 +47,7 @@ async def create_function(call: Call) -> Answer:
 
 
 async def get_function(call: Call) -> Answer:
-    return await _described(call, call.spec.name)
+    return await _described(call, call.spec.name, PATIENCE_S)
 
 
 async def update_function(call: Call) -> Answer:
@@ -133,10 +136,10 @@ async def _described_if_there(call: Call, name: str) -> dict[str, object] | None
         return None
 
 
-async def _described(call: Call, name: str) -> dict[str, object]:
+async def _described(call: Call, name: str, patience_s: float = 0) -> dict[str, object]:
     registry = call.registry
     try:
-        package = await registry.package(name, is_quick=True)
+        package = await registry.package(name, patience_s)
     except Refused as refused:
         if refused.code != "CodeNotFound":
             raise

@@ -27,13 +27,12 @@ from sandbox.core.spec import FunctionSpec
 from sandbox.http.management.crc64 import crc64
 from sandbox.http.refusals import Refused
 
-__all__ = ["MAX_ZIP_BYTES", "Package", "Packages"]
+__all__ = ["MAX_QUICK_BYTES", "MAX_ZIP_BYTES", "Package", "Packages"]
 
 MAX_ZIP_BYTES = 100 << 20
 """FC takes no larger one in a request."""
 MAX_QUICK_BYTES = 2 << 20
-"""Only of so much code is the checksum worked out for a list; larger packages are told by
-GetFunctionCode, and known from then on."""
+"""So much code is packed while somebody waits; more takes long, and is packed in the background."""
 _CHUNK_BYTES = 1 << 20
 _DATE = (1980, 1, 1, 0, 0, 0)
 
@@ -98,12 +97,12 @@ class Packages:
             os.unlink(path)
         shutil.rmtree(path.removesuffix(".zip"), ignore_errors=True)
 
-    def of(self, spec: FunctionSpec, is_quick: bool = False) -> Package | None:
-        """The package of a function; None if it would take long and `is_quick`. Raises Refused."""
+    def of(self, spec: FunctionSpec, most_bytes: int | None = None) -> Package | None:
+        """The package of a function; None if it is not known, and of more code. Raises Refused."""
         try:
             if spec.code_archive:
-                return self._of_archive(spec.code_archive, is_quick)
-            return self._of_directory(spec.code_dir, is_quick)
+                return self._of_archive(spec.code_archive, most_bytes)
+            return self._of_directory(spec.code_dir, most_bytes)
         except OSError as exc:
             text = f"the code of '{spec.name}' cannot be read: {exc.strerror or exc}"
             raise Refused(404, "CodeNotFound", text) from exc
@@ -119,7 +118,7 @@ class Packages:
         os.makedirs(self._directory, mode=0o700, exist_ok=True)
         return os.path.join(self._directory, f"{next(self._numbers)}.zip")
 
-    def _of_archive(self, path: str, is_quick: bool) -> Package | None:
+    def _of_archive(self, path: str, most_bytes: int | None) -> Package | None:
         known = self._known.get(path)
         if known and not known.made_of:  # an upload: nobody changes it
             return known
@@ -127,20 +126,20 @@ class Packages:
         made_of = (status.st_size, status.st_mtime_ns, status.st_ino)
         if known and known.made_of == made_of:
             return known
-        if is_quick and status.st_size > MAX_QUICK_BYTES:
+        if most_bytes is not None and status.st_size > most_bytes:
             return None
         package = Package(path, status.st_size, str(crc64(_chunks(path))), made_of)
         self._known[path] = package
         return package
 
-    def _of_directory(self, folder: str, is_quick: bool) -> Package | None:
+    def _of_directory(self, folder: str, most_bytes: int | None) -> Package | None:
         members = _listed(folder)
         made_of = tuple((each.name, each.status.st_size, each.status.st_mtime_ns)
                         for each in members)  # fmt: skip
         known = self._known.get(folder)
         if known and known.made_of == made_of and os.path.exists(known.path):
             return known
-        if is_quick and sum(each.status.st_size for each in members) > MAX_QUICK_BYTES:
+        if most_bytes is not None and sum(each.status.st_size for each in members) > most_bytes:
             return None
         path = known.path if known else self._new_path()
         _zip(members, path)

@@ -15,6 +15,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from sandbox.core.spec import FunctionSpec
@@ -22,7 +23,13 @@ from sandbox.http.front import Front
 from sandbox.http.management.dialects import DEFAULT_SERVICE, split_name
 from sandbox.http.management.drafts import FIELDS, Draft, draft, props_of
 from sandbox.http.management.operations import not_local
-from sandbox.http.management.packages import Package, Packages
+from sandbox.http.management.packages import (
+    MAX_QUICK_BYTES,
+    MAX_ZIP_BYTES,
+    Package,
+    Packages,
+)
+from sandbox.http.management.slowly import Slowly
 from sandbox.http.refusals import Refused
 
 __all__ = ["Record", "Registry", "Service"]
@@ -77,6 +84,7 @@ class Registry:
         """The functions of the s.yaml that were deleted, and their resources."""
         self._records: dict[str, Record] = {}
         self._lock = asyncio.Lock()
+        self._slowly: Slowly[Package | None] = Slowly()
 
     def names(self) -> list[str]:
         """All functions, sorted."""
@@ -95,15 +103,26 @@ class Registry:
         """Of a function that is there."""
         return self._records.setdefault(name, Record())
 
-    async def package(self, name: str, is_quick: bool = False) -> Package | None:
-        """The code of a function, as a package. Raises Refused."""
+    async def package(
+        self, name: str, patience_s: float | None = None, most_bytes: int | None = None
+    ) -> Package | None:
+        """The code of a function, as a package. Large code is packed in the background: None if
+        that takes longer than `patience_s`, or it has more than `most_bytes`. Raises Refused."""
         spec = self.front.spec_of(name)
-        return await asyncio.to_thread(self.packages.of, spec, is_quick)
-
-    async def checksum(self, name: str) -> str:
-        """Of a function's code package; empty when it is not known, and would take long."""
+        found = await asyncio.to_thread(self.packages.of, spec, MAX_QUICK_BYTES)
+        if found or patience_s == 0 or self.front.supervisor.is_draining:
+            return found
+        folder = spec.code_archive or spec.code_dir
+        packing = self._slowly.begin(folder, partial(self.packages.of, spec, most_bytes))
         try:
-            package = await self.package(name, is_quick=True)
+            return await asyncio.wait_for(asyncio.shield(packing), patience_s)
+        except TimeoutError:
+            return None
+
+    async def checksum(self, name: str, is_quick: bool) -> str:
+        """Of a function's code package; empty when it cannot be told, or not quickly."""
+        try:
+            package = await self.package(name, 0 if is_quick else None, MAX_ZIP_BYTES)
         except Refused:
             return ""
         return package.checksum if package else ""
