@@ -43,8 +43,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "NoSourceError", "Place", "close_sources", "enter", "forbidden", "lay_root", "lift_root",
-    "make_read_only", "mount_points", "open_code", "open_sources", "overlay", "overlay_one",
-    "places", "reason",
+    "make_read_only", "open_code", "open_sources", "overlay", "overlay_one", "places", "reason",
 ]  # fmt: skip
 
 SYSTEM_DIRS = (
@@ -279,20 +278,6 @@ def overlay_one(source, empty, target):
     finally:
         for fd in opened:
             os.close(fd)
-
-
-def mount_points():
-    # type: () -> List[str]
-    """Of this process's mount namespace (proc_pid_mountinfo(5))."""
-    lines = syscalls.read_entry("/proc/self/mountinfo").splitlines()
-    return [os.fsdecode(_unescaped(line.split(b" ", 5)[4])) for line in lines]
-
-
-def _unescaped(path):
-    # type: (bytes) -> bytes
-    """Space, tab, newline and backslash are written as three octal digits."""
-    first, *others = path.split(b"\\")
-    return first + b"".join(bytes([int(part[:3], 8)]) + part[3:] for part in others)
 
 
 def _mount_place(place):

@@ -95,7 +95,7 @@ class Root(object):
             mounts.open_sources(places)
             self._code = mounts.open_code(self._setup)
             refused = mounts.forbidden(places, self._setup)
-            self._points = mounts.mount_points() if self.is_apart else []
+            self._points = self._stock.points if self.is_apart else []
             allowed = [place for place in places if place.target not in refused]
             if self._uid is not None:
                 self._make_owners(self._uid, allowed)

@@ -129,7 +129,7 @@ class Walls(object):
                 self._lack_namespaces(self._refusal)
                 self._lack("user_namespace", self._refusal)
         finally:
-            self._stock.close()
+            self._stock.leave()
         if self._root is None:
             self._stay_in_host()
         elif self._uid is not None:

@@ -155,6 +155,7 @@ class _Nursery(object):
         self._tag = tag
         try:
             _wear(tag)
+            self._stock.look()
             worker, init, midwife = self._bear(tag)
         except (OSError, NotImplementedError) as exc:
             worker, init, midwife = -(getattr(exc, "errno", None) or 1), 0, 0

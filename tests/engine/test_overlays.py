@@ -1,6 +1,7 @@
 """At `strict` an instance opens files of its own, by overlayfs: they show what is in the user's."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -61,26 +62,30 @@ from sandbox import FunctionSpec, Sandbox
 from sandbox.core.spec import BoxSettings
 from worker import namespaces, syscalls
 
-code, level, allowed, preparing = json.loads(sys.argv[1])
+code, level, allowed, preparing, later = json.loads(sys.argv[1])
 namespaces.own_mount_namespace()
 subprocess.run(preparing, shell=True, check=True, cwd=code)
 spec = FunctionSpec("f", "index.handler", code, python=sys.executable)
 settings = BoxSettings(isolation=level, allows_degraded=allowed)
 with Sandbox([spec], settings, environ=os.environ) as box:
     result = box.invoke("f")
+    if later:
+        subprocess.run(later, shell=True, check=True, cwd=code)
+        box.recycle("f")
+        result = box.invoke("f")
     told = box.statistics()["isolation"]
     print(json.dumps([result.body.decode(), result.cause.value, told]))
 """
 
 
 def ask(
-    folder: Path, level: str, preparing: str, is_allowed: bool = False
+    folder: Path, level: str, preparing: str, is_allowed: bool = False, later: str = ""
 ) -> tuple[str, str, dict[str, Any]]:
     """What a function answers whose code directory was prepared in a mount namespace of its own."""
     code = write_function(folder, READING).code_dir
     Path(code, "mounted").mkdir()
     done = subprocess.run(
-        [sys.executable, "-c", MOUNTED, json.dumps([code, level, is_allowed, preparing])],
+        [sys.executable, "-c", MOUNTED, json.dumps([code, level, is_allowed, preparing, later])],
         env={**environ_of(folder), "PYTHONPATH": str(Path(__file__).parents[2])},
         capture_output=True, text=True, check=False, timeout=60,
     )  # fmt: skip
@@ -96,6 +101,16 @@ def test_what_is_mounted_below_the_code(tmp_path: Path, level: str) -> None:
     assert (cause, json.loads(body)) == (
         "ok", {"": ["index.py", "mounted"], "mounted": ["here"]}
     )  # fmt: skip
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="a user's mounts are apart from the zygote's")
+@pytest.mark.parametrize("level", ["process", "strict"])
+def test_what_is_mounted_later(tmp_path: Path, level: str) -> None:
+    """The zygote has the list of mounts ready, and sees when it changes."""
+    later = "mount -t tmpfs tmpfs mounted && touch mounted/later"
+    body, cause, _ = ask(tmp_path, level, "true", later=later)
+
+    assert (cause, json.loads(body)["mounted"]) == ("ok", ["later"])
 
 
 TWICE_OVER_ITSELF = """
