@@ -204,6 +204,7 @@ def test_the_end_waits_for_no_checksum(tmp_path: Path) -> None:
         (tmp_path / "code" / str(number)).write_bytes(os.urandom(9 << 20))
     with serving(tmp_path, config) as served:
         served.invoke()
+        wait_until(lambda: any(served.state.glob("runs/*/packages/*.zip")), "a package")
         begun_s = time.monotonic()
         served.signal(signal.SIGTERM)
         served.wait()
