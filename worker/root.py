@@ -67,14 +67,15 @@ def mount_proc():
 class Root(object):
     """One instance's. `uid` is what it is going to have, None to stay who it is.
 
-    `shown_uid` is how it will see itself: /etc/passwd has a line for that one.
+    `shown_uid` is how it will see itself: /etc/passwd has a line for that one. `is_apart`: whether
+    it is to open files of its own; False once that was refused, and `refusal` has the reason.
     """
 
     def __init__(self, setup, uid, shown_uid, stock, is_apart):
         # type: (Dict[str, Any], Optional[int], int, Stock, bool) -> None
         self._setup = setup
         self.is_apart = is_apart
-        self.togetherness = ""
+        self.refusal = ""
         self._points = []  # type: List[str]
         self._stock = stock
         self._uid = uid
@@ -202,7 +203,9 @@ class Root(object):
         try:
             self._show_apart(source, target, owner)
         except OSError as exc:
-            self.is_apart, self.togetherness = False, mounts.reason(exc)
+            self.is_apart, self.refusal = False, mounts.reason(exc)
+            if self._below(_real(source)):
+                self.refusal += " (something is mounted below it)"
             self._bind(source, target, owner, True)
 
     def _show_apart(self, source, target, owner):
@@ -212,7 +215,6 @@ class Root(object):
         A lock is one on the file that was opened (flock(2)), and overlayfs has others for each
         mount. What is mounted below has to be brought anew, and has none.
         """
-        real = os.readlink(source) if source.startswith(_OPEN) else source
         if owner in self._owners:
             # Not at the target: what something is mounted on can not be renamed by anybody.
             self._bind(source, _ASIDE, owner, True)
@@ -222,9 +224,15 @@ class Root(object):
                 syscalls.umount("." + _ASIDE, syscalls.MNT_DETACH)
         else:
             mounts.overlay_one(source, "." + _EMPTY, "." + target)
-        for point in self._points:
-            if point != real and is_below(point, real):
-                self._bind(point, target + point[len(real) :], owner, True)
+        real = _real(source)
+        for point in self._below(real):
+            self._bind(point, target + point[len(real) :], owner, True)
+
+    def _below(self, folder):
+        # type: (str) -> List[str]
+        """Where something is mounted in there; a mount below one of these comes along with it."""
+        below = [path for path in self._points if path != folder and is_below(path, folder)]
+        return [path for path in below if not any(p != path and is_below(path, p) for p in below)]
 
     def _bind(self, source, target, owner, is_read_only=False):
         # type: (str, str, Optional[Owner], bool) -> None
@@ -289,6 +297,11 @@ def _path_of(fd):
     # type: (int) -> str
     """What is open, whatever has become of its name."""
     return _OPEN + "%d" % fd
+
+
+def _real(source):
+    # type: (str) -> str
+    return os.readlink(source) if source.startswith(_OPEN) else source
 
 
 def _owner(fd):

@@ -212,7 +212,7 @@ class Walls(object):
         if own_root.is_apart:
             self.held.append("overlays")
         elif self._is_strict:
-            self._lack("overlays", own_root.togetherness)
+            self._lack("overlays", own_root.refusal)
 
     def _enter_root_as_it_is(self, refused):
         # type: (OSError) -> None

@@ -106,7 +106,8 @@ MECHANISMS = {
     "overlays": Mechanism(
         "overlays",
         "a kernel with overlayfs (modprobe overlay), from 5.11 on for an ordinary user, from 5.19 "
-        "on for root; code and interpreter on a file system that may be a lower layer",
+        "on for root; code and interpreter on a file system that may be a lower layer; for an "
+        "ordinary user nothing that is mounted below them or below /usr and /etc",
     ),
     "user_namespace": Mechanism("user namespace", _NAMESPACES),
     "pid_namespace": Mechanism("pid namespace", _NAMESPACES),
