@@ -10,6 +10,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+import httptools
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import (
     STATUS_LINE,
@@ -54,6 +55,8 @@ class Protocol(HttpToolsProtocol):
         """What is said when the requests that are open are answered; nothing is read any more."""
         self._is_leaving = False
         """The answer was the last one, and the rest of its request is still to come."""
+        self._is_passing_over = False
+        """The parser reads the head of a request that has been opened already."""
 
     # -- the connection --------------------------------------------------------------------------
 
@@ -74,13 +77,13 @@ class Protocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         if self._last_words is not None:
             return
-        super().data_received(data)
+        self._unset_keepalive_if_required()
+        self._feed(data)
         if self._is_in_request:
             self._wait_for_rest(len(data))
         elif not self._open and not self.transport.is_closing():
             # uvicorn stops the time of an idle connection for whatever comes, and begins it with
             # an answer only: not after the rest of what was answered early.
-            self._unset_keepalive_if_required()
             self.timeout_keep_alive_task = self.loop.call_later(
                 self.timeout_keep_alive, self.timeout_keep_alive_handler
             )
@@ -88,9 +91,32 @@ class Protocol(HttpToolsProtocol):
     def eof_received(self) -> None:
         self._tell_gone(self._open)
 
+    def _feed(self, data: bytes) -> None:
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            self._pass_over(data[upgrade.args[0] :])
+        except httptools.HttpParserError:
+            self.send_400_response("Invalid HTTP request received.")
+
+    def _pass_over(self, rest: bytes) -> None:
+        """Goes on after an `Upgrade`, which nobody has to follow (RFC 9110, 7.8). The parser takes
+        what comes after the head for another protocol: a new one reads it as the body it is."""
+        framing = (b"content-length", b"transfer-encoding")
+        lines = [b"%s: %s\r\n" % pair for pair in self.headers if pair[0] in framing]
+        self._is_passing_over = True
+        self.parser = httptools.HttpRequestParser(self)
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
+        self.parser.feed_data(b"POST / HTTP/1.1\r\n" + b"".join(lines) + b"\r\n")
+        self._is_passing_over = False
+        if rest:
+            self._feed(rest)
+
     # -- requests --------------------------------------------------------------------------------
 
     def on_message_begin(self) -> None:
+        if self._is_passing_over:
+            return
         self._is_in_head = self._is_in_request = True
         super().on_message_begin()
 
@@ -99,6 +125,8 @@ class Protocol(HttpToolsProtocol):
             super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
+        if self._is_passing_over:
+            return
         before = self.cycle
         if not self._is_leaving:
             super().on_headers_complete()
@@ -108,6 +136,8 @@ class Protocol(HttpToolsProtocol):
             self._opened(self.cycle)
 
     def on_message_complete(self) -> None:
+        if self.parser.should_upgrade():
+            return  # see _pass_over
         self._is_in_request = False
         self._wait_no_more()
         super().on_message_complete()

@@ -340,6 +340,33 @@ def test_trailers_are_no_headers(tmp_path: Path) -> None:
     run(tmp_path, spec(tmp_path), scenario)
 
 
+@pytest.mark.parametrize(
+    "body",
+    [b"Content-Length: 3\r\n\r\n0.0", b"Transfer-Encoding: chunked\r\n\r\n3\r\n0.0\r\n0\r\n\r\n"],
+)
+@pytest.mark.parametrize("at", [0, 3, 1000])
+def test_an_upgrade_is_not_followed_and_its_body_arrives(
+    tmp_path: Path, body: bytes, at: int
+) -> None:
+    """Clients that would rather speak HTTP/2 ask so with their first request."""
+    upgrade = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAA\r\n"
+    request = HEAD + upgrade + body
+    at += len(HEAD + upgrade)
+
+    async def scenario(served: Open) -> None:
+        async with connected(served) as client:
+            client.send(request[:at])
+            await asyncio.sleep(0.05)
+            client.send(request[at:] + request + WHOLE)
+            answers = [await client.answer() for _ in range(3)]
+
+        assert [(answer[0], answer[2]) for answer in answers] == [
+            (200, b"0.0"), (200, b"0.0"), (200, b"0"),
+        ]  # fmt: skip
+
+    run(tmp_path, spec(tmp_path), scenario)
+
+
 # -- Expect: 100-continue ------------------------------------------------------------------------
 
 
