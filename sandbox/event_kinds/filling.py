@@ -6,6 +6,7 @@
     {"$choose": "name", "a": ..}     the branch that the value of `name` names
     {"$repeat": "name", "each": ..}  a list of so many; ${index} counts them from 0
     {"$text": ..}, {"$cbor": ..}     the value as JSON in a string, or as the bytes of CBOR
+    {"$http": {..}}                  the event of the HTTP request that this describes
     {"$use": "name"}                 one of the template's definitions
 
 A name is a parameter or one of `Fresh`: ids and times. Each is looked up once, so that a name
@@ -24,6 +25,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from sandbox.event_kinds import cbor
+from sandbox.event_kinds.requests import request_event
 
 __all__ = ["FILTERS", "Filling", "Fresh", "compact_json"]
 
@@ -114,6 +116,8 @@ class Filling:
             return compact_json(self.fill(template["$text"]))
         if "$cbor" in template:
             return cbor.encode(self.fill(template["$cbor"]))
+        if "$http" in template:
+            return request_event(self.fill(template["$http"]))
         if "$use" in template:
             return self.fill(self._definitions[template["$use"]])
         return {key: self.fill(item) for key, item in template.items()}

@@ -76,10 +76,12 @@ class HttpAnswer(NamedTuple):
 # --- requests -------------------------------------------------------------------------------------
 
 
-def make_event(call: HttpCall, body: bytes, request_id: str, now_s: float) -> bytes:
-    """The event, version v1."""
+def make_event(
+    call: HttpCall, body: bytes, request_id: str, now_s: float, *, is_base64: bool = False
+) -> bytes:
+    """The event, version v1. The body is base64 if it is no UTF-8, or `is_base64`."""
     headers = _joined((_canonical(name), _text(value)) for name, value in _passed(call.headers))
-    text, is_base64 = _event_body(body)
+    text, is_base64 = _event_body(body, is_base64)
     event = {
         "version": "v1",
         "rawPath": call.path,
@@ -100,7 +102,7 @@ def make_event(call: HttpCall, body: bytes, request_id: str, now_s: float) -> by
             },
             "requestId": request_id,
             "time": datetime.fromtimestamp(int(now_s), UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-            "timeEpoch": str(int(now_s * 1000)),
+            "timeEpoch": str(round(now_s * 1000)),
         },
     }
     return json.dumps(event, ensure_ascii=False).encode("utf-8", "replace")
@@ -149,11 +151,13 @@ def _joined(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
     return {name: ",".join(values) for name, values in found.items()}
 
 
-def _event_body(body: bytes) -> tuple[str, bool]:
+def _event_body(body: bytes, is_base64: bool) -> tuple[str, bool]:
     try:
-        return body.decode("utf-8"), False
+        if not is_base64:
+            return body.decode("utf-8"), False
     except UnicodeDecodeError:
-        return base64.b64encode(body).decode("ascii"), True
+        pass
+    return base64.b64encode(body).decode("ascii"), True
 
 
 # --- responses ------------------------------------------------------------------------------------

@@ -15,8 +15,12 @@ from sandbox.event_kinds.cbor import encode
 from sandbox.event_kinds.kinds import kinds, load
 from tests.boxes import environ_of
 from tests.configs.commands import ROOT, Ran, fcbox
-from tests.http.serving import write_config
+from tests.http.serving import serving, write_config
 
+SOURCE = """
+def handler(event, context):
+    return {"statusCode": 200, "body": event.decode()}
+"""
 KINDS = ["cdn", "eventbridge", "http", "kafka", "log", "mns", "oss", "tablestore", "timer"]
 FIXED = ("--time", "2024-05-06T07:08:09.25Z", "--seed", "1")
 CLOUD_EVENT = {
@@ -171,6 +175,38 @@ def test_http(folder: Path) -> None:
     assert (context["http"]["method"], context["http"]["path"]) == ("POST", "/a b/世")
     assert context["domainName"].startswith(context["domainPrefix"] + ".")
     assert (context["time"], context["timeEpoch"]) == ("2024-05-06T07:08:09Z", "1714979289250")
+
+
+def test_http_is_the_event_that_a_trigger_here_makes(folder: Path, tmp_path: Path) -> None:
+    """Of the same request, but for when and where it comes from."""
+    given = ('query={"a": [1, 2]}', 'headers={"X-mine": "1"}', "user_agent=me", "body=\x7fhi")
+    event = generate(folder, "http", *given, "path=/p q", "domain=h.example", "method=PUT")
+    config = write_config(tmp_path, SOURCE,
+                          triggers=[{"triggerName": "t", "triggerType": "http",
+                                     "triggerConfig": {"authType": "anonymous"}}])  # fmt: skip
+    sent = {"X-mine": "1", "User-Agent": "me"}
+    with serving(tmp_path, config) as served:
+        real = served.ask("PUT", "/f/p%20q?a=1&a=2", b"\x7fhi", sent).json
+
+    assert event["headers"] == {"X-Mine": "1", "User-Agent": "me", "Host": "h.example"}
+    assert _schema(event) == _schema(real)
+    for key in ("rawPath", "queryParameters", "body", "isBase64Encoded"):
+        assert event[key] == real[key]
+    for key in ("method", "path", "protocol", "userAgent"):
+        assert event["requestContext"]["http"][key] == real["requestContext"]["http"][key]
+
+
+def test_http_takes_bytes_that_are_no_text(folder: Path) -> None:
+    made = load("http").make({"body": "\udcff", "path": "/\udcff"}, seed=1)
+
+    assert json.loads(made)["body"] == base64.b64encode(b"\xff").decode()
+    assert json.loads(made)["rawPath"] == "/%FF"
+
+
+def _schema(event: Any) -> Any:
+    if isinstance(event, dict):
+        return {key: _schema(value) for key, value in event.items() if key != "headers"}
+    return type(event)
 
 
 @pytest.mark.parametrize("kind", KINDS)
