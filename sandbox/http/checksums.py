@@ -15,6 +15,8 @@ from sandbox.http.refusals import Refused
 __all__ = ["Checksums"]
 
 _Key = tuple[object, int]
+_PATIENCE_S = 0.3
+"""An answer goes without it then. Few bytes may be in very many files."""
 
 
 class Checksums:
@@ -25,10 +27,12 @@ class Checksums:
         self._found: dict[str, tuple[_Key, asyncio.Future[str]]] = {}
         self._searches: set[asyncio.Task[None]] = set()
         """The loop itself holds no task."""
+        self._late: set[asyncio.Future[str]] = set()
+        """What one answer has waited for in vain: the next ones do not."""
 
     def begin(self, name: str) -> asyncio.Future[str]:
-        """The checksum of this function's code; empty when it cannot be told. Whoever waits for it
-        must not cancel it: others may wait for the same one."""
+        """The checksum of this function's code; empty when it cannot be told. See
+        `soon`: others may wait for the same one, so it must not be cancelled."""
         pool = self._front.supervisor.pools[name]
         key = (pool.spec.code_dir, pool.counts["created"])
         found = self._found.get(name)
@@ -37,6 +41,15 @@ class Checksums:
         future = asyncio.ensure_future(self._find(name, key))
         self._found[name] = key, future
         return future
+
+    async def soon(self, checksum: "asyncio.Future[str]") -> str:
+        """What `begin` gave, if it is found in time; else empty."""
+        if not checksum.done() and checksum not in self._late:
+            await asyncio.wait((checksum,), timeout=_PATIENCE_S)
+            if not checksum.done():
+                self._late.add(checksum)
+                checksum.add_done_callback(self._late.discard)
+        return checksum.result() if checksum.done() else ""
 
     async def _find(self, name: str, key: _Key) -> str:
         found = await self._ask(name, is_quick=True)

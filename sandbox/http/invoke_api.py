@@ -15,7 +15,6 @@ The body is the event, as it is. Four kinds of answers:
   without fear that the function runs twice. 500 is a bug of ours; its trace goes to stderr only.
 """
 
-import asyncio
 import base64
 import re
 from collections.abc import Mapping
@@ -92,7 +91,7 @@ class InvokeApi:
                 checksum = self._checksums.begin(name)  # while the function runs
                 ran = await self._front.invocations.run(http, name, _same)
                 self._front.check_ran(name, *ran)
-                answer = _answer(spec, *ran, wants_log, await asyncio.shield(checksum))
+                answer = _answer(spec, *ran, wants_log, await self._checksums.soon(checksum))
         except ClientDisconnect:
             answer = Response()  # nobody is there to read it
         except UnknownFunction:  # it was deleted while the body came

@@ -2,7 +2,7 @@
 
 import os
 import stat
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from sandbox.config.inputs import CONTENT, Inputs
@@ -33,13 +33,15 @@ class Roots:
         above = (os.path.dirname(path) for path in (*self.config, *self._archives, *self.trees))
         self.folders = frozenset(path for path in above if os.path.isdir(path))
         self._identities = _identities(self.trees)
+        self.moved: set[str] = set()
+        """The trees that were others at the last look than at the one before."""
 
     def with_inputs(self, inputs: Inputs) -> "Roots":
         """With what was read, or looked for, in vain."""
         more = Roots((), inputs)
         more.trees, more._archives = self.trees, self._archives
-        code = {path for path in more.config if not self._is_of_configuration(path)}
-        more.config = (more.config - code) | self.config
+        # Archives, too: one that was half written when it was looked at is the reason, perhaps.
+        more.config |= self.config
         more.folders |= self.folders
         more._identities = self._identities
         return more
@@ -65,20 +67,37 @@ class Roots:
             tree: identity for tree, identity in self._identities.items() if tree not in trees
         }
 
-    def moved(self) -> set[str]:
+    def _moved(self) -> set[str]:
         """The trees that are others than at the last look: replaced, or found by another link."""
         now = _identities(self.trees)
-        moved = {tree for tree in now if self._identities.get(tree) != now[tree]}
+        self.moved = {tree for tree in now if self._identities.get(tree) != now[tree]}
         self._identities = now
-        return moved
+        return self.moved
 
     def code_among(
-        self, spec: FunctionSpec, paths: Iterable[str], moved: set[str], ignored: "Ignored"
+        self, specs: Iterable[FunctionSpec], paths: Collection[str], ignored: "Ignored"
+    ) -> list[tuple[FunctionSpec, list[str]]]:
+        """The functions whose code has changed, and its files, relative to its directory. It looks
+        at every path: call it on a thread."""
+        moved = self._moved()
+        found: dict[str, list[str]] = {}
+        changed = []
+        for spec in specs:
+            place = spec.code_archive or spec.code_dir
+            if place not in found:
+                is_archive = place == spec.code_archive
+                found[place] = (
+                    [path for path in (place,) if path in paths]
+                    if is_archive
+                    else self._changed_below(place, paths, moved, ignored)
+                )
+            if found[place]:
+                changed.append((spec, found[place]))
+        return changed
+
+    def _changed_below(
+        self, tree: str, paths: Iterable[str], moved: set[str], ignored: "Ignored"
     ) -> list[str]:
-        """The files of the function's code that have changed, relative to its directory."""
-        if spec.code_archive:
-            return [path for path in paths if path == spec.code_archive]
-        tree = spec.code_dir
         if tree in moved:
             return [tree]
         if tree not in self._identities:

@@ -11,7 +11,8 @@ while a batch is dealt with makes up the next one.
 import asyncio
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,7 @@ from sandbox.core.spec import FunctionSpec
 from sandbox.http.front import Front
 from sandbox.reload.changes import changed_settings, changes_between
 from sandbox.reload.roots import Roots
+from sandbox.reload.unpacking import Unpacking
 from sandbox.reload.watching import Watching
 
 if TYPE_CHECKING:  # it brings all of the configuration along
@@ -28,7 +30,10 @@ if TYPE_CHECKING:  # it brings all of the configuration along
 
 __all__ = ["Reload"]
 
+_Code = Mapping[str, str | OSError]
+
 _MOST_NAMED = 2
+_SWEEP_S = 1.0
 _CLOCK_TICK_S = 0.01
 """The times of files come from a clock that ticks every few milliseconds."""
 
@@ -59,6 +64,7 @@ class Reload:
         self._batch: set[str] = set()
         self._woken = asyncio.Event()
         self._is_stopping = False
+        self._unpacking = Unpacking(front)
         self._began_s = time.time() - _CLOCK_TICK_S
 
     def start(self) -> None:
@@ -80,10 +86,19 @@ class Reload:
         await asyncio.to_thread(import_module, "watchfiles")
         if await self._begin():
             while True:
-                await self._woken.wait()
+                await self._wait()
                 self._woken.clear()
                 batch, self._batch = self._batch, set()
-                await self._take(batch)
+                if batch:
+                    await self._take(batch)
+                if self._unpacking.has_old:
+                    await self._unpacking.sweep()
+
+    async def _wait(self) -> None:
+        """For changes; for a while only when there is code to remove that may still be used."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_SWEEP_S if self._unpacking.has_old else None):
+                await self._woken.wait()
 
     async def _begin(self) -> bool:
         """Watches; and finds what has changed since it was read, and nobody was watching."""
@@ -118,30 +133,39 @@ class Reload:
         self._watching.watch(self._roots.trees, self._roots.folders)
 
     def _on_changes(self, paths: set[str]) -> None:
-        self._batch |= {path for path in paths if not self._is_quiet(path)}
+        self._batch |= paths
         if self._batch:
             self._woken.set()
 
-    def _is_quiet(self, path: str) -> bool:
+    def _without_quiet(self, paths: set[str]) -> set[str]:
+        """It follows the links of every directory: call it on a thread."""
         mounts = (mount.source for spec in self._config.specs for mount in spec.mounts)
-        real = os.path.realpath(path)
-        return any(is_within(real, place) for place in (*self._quiet, *mounts))
+        places = (*self._quiet, *mounts)
+        folders = {folder: os.path.realpath(folder) for folder in set(map(os.path.dirname, paths))}
+        real = (
+            (path, os.path.join(folders[os.path.dirname(path)], os.path.basename(path)))
+            for path in paths
+        )
+        return {path for path, at in real if not any(is_within(at, place) for place in places)}
 
     async def _take(self, batch: set[str]) -> None:
         from sandbox.reload.ignoring import Ignored  # not before something has changed
 
+        batch = await asyncio.to_thread(self._without_quiet, batch)
+        if not batch:
+            return
         before = self._roots
         done: set[str] = set()
         if batch & before.config:
             done = await self._configure(sorted(batch & before.config))
-        moved = self._roots.moved()
-        ignored = Ignored()
-        for spec in self._config.specs:
-            if spec.name not in done and self._is_ours(spec.name):
-                changed = self._roots.code_among(spec, batch, moved, ignored)
-                if changed:
-                    self._replace(spec, changed)
-        if moved or not self._roots.is_like(before):
+        specs = [each for each in self._config.specs if each.name not in done]
+        changed = await asyncio.to_thread(self._roots.code_among, specs, batch, Ignored())
+        changed = [(spec, files) for spec, files in changed if self._is_ours(spec.name)]
+        code = await self._unpacking.directories(spec for spec, _ in changed)
+        for spec, files in changed:
+            if self._is_ours(spec.name):
+                self._replace(spec, files, code)
+        if self._roots.moved or not self._roots.is_like(before):
             self._watch()
 
     # -- code ------------------------------------------------------------------------------------
@@ -151,13 +175,13 @@ class Reload:
         pool = self._front.supervisor.pools.get(name)
         return pool is not None and pool.spec.code_dir == self._placed.get(name)
 
-    def _replace(self, spec: FunctionSpec, changed: list[str]) -> None:
+    def _replace(self, spec: FunctionSpec, changed: list[str], code: _Code) -> None:
         name, pool = spec.name, self._front.supervisor.pools[spec.name]
         then = ": its instances are replaced" if pool.shells else ""
         self._say(f"code of {name} changed ({_named(changed)}){then}")
         try:
-            # Links are followed, and archives unpacked, once more.
-            self._front.box.update(pool.spec._replace(code_dir=spec.code_dir))
+            # Links are followed once more.
+            self._front.box.update(pool.spec._replace(code_dir=_unpacked(spec, code).code_dir))
         except OSError as exc:
             self._say(f"{name} keeps its code: {exc.strerror or exc}")
             return
@@ -190,13 +214,14 @@ class Reload:
             return set()
         for key in changed_settings(self._config.settings, config.settings):
             self._say(f"{key} has changed: it takes effect with the next start")
-        done = self._apply(config, files)
+        done = await self._apply(config, files)
         self._config = config
         self._roots = Roots(config.specs, loaded.inputs)
         return done
 
-    def _apply(self, config: Config, files: list[str]) -> set[str]:
+    async def _apply(self, config: Config, files: list[str]) -> set[str]:
         changes = changes_between(self._config.specs, config.specs)
+        code = await self._unpacking.directories((*changes.added, *changes.updated))
         words = [f"{spec.name} added" for spec in changes.added]
         words += [f"{spec.name} updated" for spec in changes.updated]
         words += [f"{name} removed" for name in changes.removed]
@@ -207,13 +232,14 @@ class Reload:
             if name in self._front.supervisor.pools:
                 self._front.supervisor.remove(name)
         for spec in (*changes.added, *changes.updated):
-            self._put(spec)
+            self._put(spec, code)
         self._front.box.registration.renew({"functions": list(self._front.supervisor.pools)})
         return {spec.name for spec in (*changes.added, *changes.updated)}
 
-    def _put(self, spec: FunctionSpec) -> None:
+    def _put(self, spec: FunctionSpec, code: _Code) -> None:
         box = self._front.box
         try:
+            spec = _unpacked(spec, code)
             if spec.name in self._front.supervisor.pools:
                 box.update(spec)
             else:
@@ -226,6 +252,14 @@ class Reload:
     def _say(self, text: str) -> None:
         self._front.box.hub.flush()  # each line at its place in the log
         self._say_line(text)
+
+
+def _unpacked(spec: FunctionSpec, code: _Code) -> FunctionSpec:
+    """With the directory of its archive. Raises OSError."""
+    directory = code.get(spec.code_archive, "")
+    if isinstance(directory, OSError):
+        raise directory
+    return spec._replace(code_dir=spec.code_dir or directory)
 
 
 def is_within(path: str, folder: str) -> bool:

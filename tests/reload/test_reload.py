@@ -7,13 +7,16 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.archives import write_zip
 from tests.boxes import environ_of, wait_until
-from tests.http.serving import ROOT, read_answer
+from tests.http.serving import ROOT, invocations, read_answer
 from tests.reload.conftest import SOURCE, Project
 
 Open = Callable[..., Project]
@@ -217,6 +220,99 @@ def test_an_archive_is_unpacked_anew(open_project: Open) -> None:
     write_zip(archive, {"index.py": SOURCE.replace("one", "again")})
     project.wait_said("code of f changed (code.zip)")
     wait_until(lambda: project.answer() == b"again", "the new archive")
+
+
+def unpacked(project: Project) -> list[Path]:
+    return sorted(project.served.state.glob("runs/*/code/*"))
+
+
+def share_an_archive(project: Project, archive: str) -> None:
+    def change(document: dict[str, Any]) -> None:
+        document["resources"]["f"]["props"].update(code=archive)
+        for name in ("g", "h"):
+            document["resources"][name] = json.loads(json.dumps(document["resources"]["f"]))
+            document["resources"][name]["props"]["functionName"] = name
+
+    edit(project.config, change)
+    project.wait_said("h added")
+
+
+def test_an_archive_is_unpacked_once_for_all_and_its_old_code_removed(open_project: Open) -> None:
+    project = open_project()
+    archive = project.folder / "code.zip"
+    write_zip(archive, {"index.py": SOURCE.replace("one", "zipped")})
+    share_an_archive(project, "./code.zip")
+    (first,) = unpacked(project)
+    assert project.answer() == b"zipped"
+    write_zip(archive, {"index.py": SOURCE.replace("one", "again")})
+    wait_until(lambda: project.answer() == b"again", "the new archive")
+    wait_until(lambda: not first.exists(), "the removal of the old code")
+
+    assert len(unpacked(project)) == 1
+    assert project.served.ask("POST", invocations("h"), b"").body == b"again"
+
+
+def test_old_code_stays_while_an_instance_runs_it(open_project: Open, tmp_path: Path) -> None:
+    project = open_project(source=GATED.format(folder=tmp_path))
+    archive = project.folder / "code.zip"
+    write_zip(archive, {"index.py": GATED.format(folder=tmp_path)})
+    share_an_archive(project, "./code.zip")
+    connection = project.served.begin()
+    wait_until((tmp_path / "started").exists, "the request to run")
+    (first,) = unpacked(project)
+    write_zip(archive, {"index.py": SOURCE.replace("one", "new")})
+    project.wait_said("code of f changed (code.zip)")
+    wait_until(lambda: project.answer() == b"new", "the new code")
+    write_zip(archive, {"index.py": SOURCE.replace("one", "newest")})
+    wait_until(lambda: project.answer() == b"newest", "the newest code")
+    assert first.exists()
+    (tmp_path / "gate").touch()
+    assert read_answer(connection).body == b"old"
+    connection.close()
+    wait_until(lambda: len(unpacked(project)) == 1, "the removal of the old code")
+
+    assert not first.exists()
+
+
+@pytest.mark.parametrize("is_known", [False, True])
+def test_an_archive_that_was_half_written_is_looked_at_again(
+    open_project: Open, is_known: bool
+) -> None:
+    project = open_project()
+    archive = project.folder / "code.zip"
+    whole = Path(write_zip(project.folder / "whole.zip", {"index.py": SOURCE})).read_bytes()
+    if is_known:
+        archive.write_bytes(whole)
+        share_an_archive(project, "./code.zip")
+    archive.write_bytes(whole[: len(whole) // 2])
+
+    def change(document: dict[str, Any]) -> None:
+        document["resources"]["f"]["props"].update(code="./code.zip", timeout=9)
+
+    edit(project.config, change)
+    project.wait_said("is not valid")
+    archive.write_bytes(whole)
+
+    project.wait_said("f updated", 2 if is_known else 1)
+    assert project.answer() == b"one"
+
+
+def test_requests_are_answered_while_very_many_changes_are_sorted(open_project: Open) -> None:
+    project = open_project()
+    project.answer()
+    for folder in range(50):
+        (project.code / str(folder)).mkdir()
+    (project.code / ".gitignore").write_text("*.log\n/out\n")
+    project.wait_said("code of f changed")
+    for number in range(40_000):
+        (project.code / str(number % 50) / f"{number}.txt").touch()
+    slowest_s = 0.0
+    while "changed (0/0.txt" not in project.served.talk():
+        began_s = time.monotonic()
+        project.answer()
+        slowest_s = max(slowest_s, time.monotonic() - began_s)
+
+    assert slowest_s < 0.7
 
 
 def test_nothing_is_watched_when_asked_so(open_project: Open) -> None:
