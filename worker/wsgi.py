@@ -82,9 +82,15 @@ def _environ(head, body, context):
 
 def _variables(headers):
     # type: (Headers) -> Dict[str, str]
-    """The headers as variables; those of one name are joined."""
+    """The headers as variables; those of one name are joined.
+
+    One with an underscore is left out, as by other servers: X_Forwarded_For would be taken for
+    X-Forwarded-For, which only a proxy may say.
+    """
     variables = {}  # type: Dict[str, str]
     for name, value in headers:
+        if "_" in name:
+            continue
         name = name.upper().replace("-", "_")
         name = _NOT_HTTP_.get(name, "HTTP_" + name)
         variables[name] = variables[name] + "," + value if name in variables else value

@@ -145,7 +145,7 @@ def main():
                 "POST",
                 "/",
                 [["content-type", "text/x"], ["content-length", "99"], ["x-a", "1"], ["X-A", "2"],
-                 ["x-fc-function-handler", "forged"], ["cookie", "a=1; b=2"]],
+                 ["X_A", "3"], ["x-fc-function-handler", "forged"], ["cookie", "a=1; b=2"]],
                 b"\x00\xff",
             ),
             "cookies": ask(

@@ -299,8 +299,8 @@ _EXPECTED = {
     "a text such as 0 0 4 * * * or @every 5m": "文本，例如 0 0 4 * * * 或 @every 5m",
     "a text of the form file.function": "格式为 file.function 的文本",
     "a text of the form host:/path": "格式为 host:/path 的文本",
-    "a text of 1 to 64 letters, digits, _, - and $, no digit or - at its beginning":
-        "1 到 64 个字符的文本，可以包含字母、数字、_、- 和 $，不能以数字或 - 开头",
+    "1 to 64 letters, digits, _, - and $, no digit, - or $ first, no $ last":
+        "1 到 64 个字符的文本，可以包含字母、数字、_、- 和 $，不能以数字、-、$ 开头或以 $ 结尾",
     "true or false": "true 或 false",
     "doc or runtime": "doc 或 runtime",
     "none, process or strict": "none、process 或 strict",

@@ -90,8 +90,9 @@ def _disk_size(value: int) -> int:
     return value
 
 
-NAME_PATTERN = r"^[A-Za-z_$][A-Za-z0-9_$-]{0,63}$"
-Name = Annotated[str, Field(pattern=NAME_PATTERN)]
+NAME_PATTERN = r"^[A-Za-z_](\$?[A-Za-z0-9_-]){0,63}$"
+"""A dollar sign stands between a service and its function, and never at an end."""
+Name = Annotated[str, Field(pattern=NAME_PATTERN, max_length=64)]
 DiskSize = Annotated[
     Whole, AfterValidator(_disk_size), WithJsonSchema({"enum": list(DISK_SIZES_MB)})
 ]
@@ -239,7 +240,7 @@ class Props(Model):
 
     function_name: Name | None = Field(
         default=None,
-        description="a text of 1 to 64 letters, digits, _, - and $, no digit or - at its beginning",
+        description="1 to 64 letters, digits, _, - and $, no digit, - or $ first, no $ last",
     )
     region: str = Field(
         default="cn-hangzhou",
