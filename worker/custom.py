@@ -49,7 +49,7 @@ def serve(channel, setup, held, say, failure):
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     conversation = _Conversation(SharedChannel(channel, custom["concurrency"]), setup, say)
     if failure is None:
-        failure = conversation.start("net_namespace" in held)
+        failure = conversation.start(held)
         if failure is not None:
             say(failure.body().decode("ascii"))
     if failure is not None:
@@ -79,16 +79,17 @@ class _Conversation(object):
 
     # -- the start -------------------------------------------------------------------------------
 
-    def start(self, has_own_network):
-        # type: (bool) -> Optional[Failure]
+    def start(self, held):
+        # type: (List[str]) -> Optional[Failure]
         """Has the server come up; gives why it could not even be started."""
         argv = program(self._setup, self._custom["command"])
         try:
-            self.server.port = choose_port(self._custom["port"], has_own_network)
+            self.server.port = choose_port(self._custom["port"], "net_namespace" in held)
         except OSError as exc:
             return Failure(NOT_STARTED, "there is no port for the server: %s" % exc.strerror)
         for name in ("FC_CUSTOM_LISTEN_PORT", "FC_SERVER_PORT"):
             os.environ[name] = str(self.server.port)
+        self.server.watch_port(held)
         try:
             self.server.start(argv)
         except (OSError, ValueError) as exc:
@@ -240,6 +241,7 @@ class _Conversation(object):
         kind, body = wire.RESULT, b""
         try:
             if is_http:
+                self.server.check_port()
                 answer = passing.pass_on(self.server.port, message.body, own)
             else:
                 answer = self._ask("POST", path, request_id, message.body)
@@ -316,6 +318,7 @@ class _Conversation(object):
         ))  # fmt: skip
         if body:
             headers["content-type"] = "application/octet-stream"
+        self.server.check_port()
         return passing.ask(self.server.port, method, path, sorted(headers.items()), body, timeout_s)
 
     def _own_headers(self, request_id, path):

@@ -11,10 +11,11 @@ import threading
 import time
 
 from worker.environment import localized
+from worker.listening import Listeners
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, List, Optional
+    from typing import Any, Dict, List, Optional, Sequence
 
 __all__ = ["Server", "TookTooLong", "choose_port", "end_like", "program", "run_command"]
 
@@ -100,8 +101,25 @@ class Server(object):
         self.port = port
         self.has_ended = threading.Event()
         self.pid = 0
+        self._listeners = None  # type: Optional[Listeners]
         self._process = None  # type: Any  # a Popen that is forgotten waits for its child
         self._lock = threading.RLock()  # a signal handler may come in between
+
+    def watch_port(self, held):
+        # type: (Sequence[str]) -> None
+        """Its port may be taken by others, as far as these walls leave that open.
+
+        Without a wall between the instances there is nothing that could be told apart.
+        """
+        has_walls = {"own_uid", "landlock", "pid_namespace"}.intersection(held)
+        if has_walls and "net_namespace" not in held:
+            self._listeners = Listeners("own_uid" in held)
+
+    def check_port(self):
+        # type: () -> None
+        """Raises OSError when somebody else listens there, who must get nothing."""
+        if self._listeners is not None and self._listeners.has_strange(self.port):
+            raise OSError(98, "another program listens on port %d" % self.port)  # EADDRINUSE
 
     def start(self, argv):
         # type: (List[str]) -> None
@@ -134,6 +152,7 @@ class Server(object):
             probe = _socket.socket(_socket.AF_INET, _socket.SOCK_STREAM)
             try:
                 probe.connect(("127.0.0.1", self.port))
+                self.check_port()
                 return True
             except OSError:
                 self.has_ended.wait(_LOOK_S)
