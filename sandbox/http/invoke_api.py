@@ -26,11 +26,11 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import Receive, Scope, Send
 
-from sandbox.asynchronous.destinations import MAX_ASYNC_EVENT_BYTES
 from sandbox.core.effects import Request
 from sandbox.core.outcome import Outcome
 from sandbox.core.spec import FunctionSpec
 from sandbox.engine.supervisor import UnknownFunction
+from sandbox.http.async_calls import accepted, choice, wants_async
 from sandbox.http.checksums import Checksums
 from sandbox.http.front import Front
 from sandbox.http.refusals import Refused
@@ -49,9 +49,6 @@ _PATH = re.compile(
     "/(?:2023-03-30|(?:2021-04-06|2016-08-15)/services/([^/]+))/functions/([^/]+)/invocations"
 )
 _FUNCTION_HOST = re.compile(rb".+\.localhost(?::\d+)?", re.IGNORECASE)
-_TASK_ID = re.compile("[A-Za-z_][A-Za-z0-9_-]{0,127}")
-_TASK_HEADERS = ("X-Fc-Async-Task-Id", "X-Fc-Stateful-Async-Invocation-Id")
-"""Of 3.0 and of 2.x."""
 
 
 def routes(front: Front) -> list[BaseRoute]:
@@ -81,12 +78,12 @@ class InvokeApi:
         name = self._name_of(scope)
         spec = self._front.spec_of(name)
         headers = dict(scope["headers"])
-        is_async = _choice(headers, "X-Fc-Invocation-Type", "Sync", "Async") == "Async"
-        wants_log = _choice(headers, "X-Fc-Log-Type", "None", "Tail") == "Tail"
+        is_async = wants_async(scope)
+        wants_log = choice(headers, "X-Fc-Log-Type", "None", "Tail") == "Tail"
         answer: Response | _Answer
         try:
             if is_async:
-                answer = await self._accept(http, name)
+                answer = await accepted(self._front, http, name, _same)
             else:
                 checksum = self._checksums.begin(name)  # while the function runs
                 ran = await self._front.invocations.run(http, name, _same)
@@ -116,23 +113,6 @@ class InvokeApi:
         _check_qualifier(qualifier or "LATEST")
         return function
 
-    async def _accept(self, http: HttpRequest, name: str) -> Response:
-        """An asynchronous invocation: it is on the disk when the answer goes out."""
-        queue = self._front.queue
-        if queue is None:
-            raise Refused(400, "InvalidArgument", "there are no asynchronous invocations here")
-        task_id = next(filter(None, map(http.headers.get, _TASK_HEADERS)), "")
-        if task_id and not _TASK_ID.fullmatch(task_id):
-            text = (
-                "an asynchronous task's id begins with a letter or an underscore, and has at most "
-                "128 letters, digits, underscores and hyphens"
-            )
-            raise Refused(400, "InvalidArgument", text)
-        event = await self._front.invocations.read(http, MAX_ASYNC_EVENT_BYTES)
-        request_id = await queue.accept(name, event, task_id)
-        headers = {"X-Fc-Request-Id": request_id, "X-Fc-Async-Task-Id": task_id or request_id}
-        return Response(status_code=202, headers=headers)
-
 
 def _same(body: bytes) -> bytes:
     return body
@@ -144,19 +124,6 @@ def _check_qualifier(qualifier: str) -> None:
         kind = "version" if qualifier.isdecimal() else "alias"
         text = f"{kind} '{qualifier}' does not exist: only LATEST does locally"
         raise Refused(404, f"{kind.capitalize()}NotFound", text)
-
-
-def _choice(headers: Mapping[bytes, bytes], header: str, *choices: str) -> str:
-    """The one of `choices` that the header names; the first one when it is absent."""
-    given = headers.get(header.lower().encode("ascii"))
-    if given is None:
-        return choices[0]
-    value = given.decode("latin-1")
-    for choice in choices:
-        if value.lower() == choice.lower():
-            return choice
-    text = f"{header} must be {' or '.join(choices)}, not '{value}'"
-    raise Refused(400, "InvalidArgument", text)
 
 
 def _answer(

@@ -26,6 +26,7 @@ from sandbox.core.outcome import Outcome
 from sandbox.core.spec import FunctionSpec
 from sandbox.engine.supervisor import EventTooLarge, UnknownFunction
 from sandbox.http.addresses import RESERVED, TOP, host_label, trigger_methods
+from sandbox.http.async_calls import accepted, wants_async
 from sandbox.http.door import LOOPBACK
 from sandbox.http.front import Front
 from sandbox.http.http_events import (
@@ -217,6 +218,11 @@ async def _respond(front: Front, http: HttpRequest, place: _Place) -> Response:
             return pack_call(call, body)
         return make_event(call, body, request_id, time.time())
 
+    if wants_async(http.scope):
+        if speaks_http:
+            text = f"'{spec.name}' speaks HTTP itself, and is called asynchronously by the API only"
+            raise Refused(400, "InvalidArgument", text, request_id)
+        return await accepted(front, http, spec.name, event, request_id)
     try:
         request, outcome = await front.invocations.run(
             http, spec.name, event, is_http=speaks_http, request_id=request_id

@@ -461,6 +461,20 @@ def _is_busy(served: Served) -> bool:
 # --- GET / ----------------------------------------------------------------------------------------
 
 
+def test_an_asynchronous_request_is_an_event_for_later(served: Served) -> None:
+    headers = {"X-Fc-Invocation-Type": "Async", "X-Fc-Async-Task-Id": "later"}
+    answer = served.ask("POST", "/f/result", b"now", headers)
+
+    def is_done() -> bool:
+        tasks = served.ask("GET", "/fcbox/tasks").json
+        return [each["status"] for each in tasks if each["task_id"] == "later"] == ["Succeeded"]
+
+    assert (answer.status, answer.body) == (202, b"")
+    assert answer.headers["x-fc-async-task-id"] == "later"
+    wait_until(is_done, "the invocation")
+    assert served.ask("POST", "/f/x", b"", {"X-Fc-Invocation-Type": "Soon"}).status == 400
+
+
 def test_the_page_of_all_functions(served: Served) -> None:
     answer = served.ask("GET", "/", None, {"Accept": "text/html,*/*"})
 
@@ -538,6 +552,14 @@ def test_a_wsgi_application(wsgi: Served, path: str, host: str) -> None:
     assert (told["HTTP_X_TWO"], told["CONTENT_TYPE"]) == ("1,2", "text/x")
     assert (told["body"], told["CONTENT_LENGTH"]) == ("\u00ff\0", "2")
     assert (told["REQUEST_METHOD"], told["REMOTE_ADDR"]) == ("POST", "127.0.0.1")
+
+
+def test_a_wsgi_application_is_not_called_later(wsgi: Served) -> None:
+    path = "/2016-08-15/proxy/s/f/x"
+    answer = wsgi.ask("GET", path, None, {"X-Fc-Invocation-Type": "Async"})
+
+    assert answer.status == 400
+    assert b"speaks HTTP itself" in answer.body
 
 
 def test_a_wsgi_application_that_raises(wsgi: Served) -> None:
