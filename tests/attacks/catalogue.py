@@ -182,6 +182,9 @@ def _kernel() -> list[Attack]:
         Attack("clock, name and files", family,
                "to set clock and host name, to watch and open files past directories"),
         Attack("leases", family, "to take a lease on a file, to be told of a directory's changes"),
+        Attack("rare calls", family,
+               "to move and cool the supervisor's memory, hide memory from the kernel, list "
+               "mounts, name files by handles, fix where memory lies"),
         Attack("foreign calls", family, "to call the kernel as a 32-bit and as an x32 program"),
     ]  # fmt: skip
 

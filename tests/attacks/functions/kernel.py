@@ -314,7 +314,43 @@ def leases(facts):
     return words_of([("lease", lease), ("notify", notify)])
 
 
+def rare_calls(facts):
+    """Calls that few programs make, and that reach beyond the process or hide from the kernel."""
+    pid = facts["targets"]["supervisor"]
+
+    def cool_memory():
+        area = ctypes.create_string_buffer(struct.pack("=2Q", facts["address"] & ~4095, 4096))
+        syscall("process_madvise", syscall("pidfd_open", pid, 0), area, 1, 20, 0)  # MADV_COLD
+
+    def migrate():
+        node = ctypes.create_string_buffer(struct.pack("=Q", 1))
+        syscall("migrate_pages", pid, 64, node, node)
+
+    def list_mounts():
+        # struct mnt_id_req: size, spare, LSMT_ROOT, after which one.
+        wanted = ctypes.create_string_buffer(struct.pack("=2I2Q", 24, 0, 2**64 - 1, 0))
+        require(syscall("listmount", wanted, ctypes.create_string_buffer(8 * 64), 64, 0))
+
+    def handle():
+        name, mount = ctypes.create_string_buffer(struct.pack("=Ii", 120, 0), 128), ctypes.c_int()
+        path = ctypes.c_char_p(b"/")
+        syscall("name_to_handle_at", -100, path, name, ctypes.byref(mount), 0)
+
+    return words_of(
+        [
+            ("process_madvise", cool_memory),
+            ("move_pages", lambda: syscall("move_pages", pid, 0, None, None, None, 0)),
+            ("migrate_pages", migrate),
+            ("memfd_secret", lambda: os.close(syscall("memfd_secret", 0))),
+            ("listmount", list_mounts),
+            ("name_to_handle_at", handle),
+            ("personality", lambda: syscall("personality", 0x0040000)),  # ADDR_NO_RANDOMIZE
+        ]
+    )
+
+
 ATTACKS = {
+    "rare calls": rare_calls,
     "leases": leases,
     "unshare": unshare,
     "clone": clone,
