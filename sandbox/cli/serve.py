@@ -241,7 +241,9 @@ class _Serving:
 
     def _on_told(self) -> None:
         self._told.set()
-        if self._walls.is_refused and not self._stopping.is_set():
+        # Later it is a function that came in or was changed: the others run on.
+        is_starting = self._box.supervisor.is_trying or not self._walls.is_introduced
+        if self._walls.is_refused and is_starting and not self._stopping.is_set():
             self._stop()
 
     async def _finish(self, serving: asyncio.Task[None]) -> None:

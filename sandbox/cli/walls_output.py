@@ -25,14 +25,14 @@ class WallsTalk:
         self._settings = settings
         self._is_quiet = is_quiet
         self._said: set[str] = set()
-        self._is_introduced = False
+        self.is_introduced = False
         self.is_refused = False
         self.on_told: Callable[[], None] | None = None
 
     @property
     def has_told(self) -> bool:
         """Whether there was a report."""
-        return self._is_introduced or self.is_refused
+        return self.is_introduced or self.is_refused
 
     def tell(self, walls: Walls) -> None:
         """Says what is new."""
@@ -49,16 +49,18 @@ class WallsTalk:
         self._say(f"isolation: {level} (not known yet: no instance has come up)")
 
     def _introduce(self, walls: Walls) -> None:
-        if not self._is_introduced:
-            self._is_introduced = True
+        if not self.is_introduced:
+            self.is_introduced = True
             self._say(summary(walls))
         for warning in warnings(walls):
             self._say(f"warning: {warning}")
 
     def _refuse(self, walls: Walls) -> None:
-        if not self.is_refused:
-            lines = [f"  {harmless(warning)}" for warning in warnings(walls)]
-            talk.error("\n".join([_NOT_HERE.format(level=walls.level), *lines]), _HINT)
+        lines = [f"  {harmless(warning)}" for warning in warnings(walls)]
+        text = "\n".join([_NOT_HERE.format(level=walls.level), *lines])
+        if text not in self._said:
+            talk.error(text, _HINT)
+        self._said.add(text)
         self.is_refused = True
 
     def _say(self, line: str) -> None:

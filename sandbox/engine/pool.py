@@ -106,6 +106,7 @@ class Pool:
         is_new = needs_new_instances(self.spec, spec)
         self.spec, self._limit = spec, _limit_of(spec)
         if is_new:
+            self._host.walls.forget(spec.name)
             self.recycle()
         self._serve_queue()
         self.ensure_minimum()

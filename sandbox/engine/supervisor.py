@@ -158,6 +158,7 @@ class Supervisor:
         if name not in self.pools:
             raise UnknownFunction(name)
         pool = self.pools.pop(name)
+        self.host.walls.forget(name)
         if pool.shells:
             self._leaving.append(pool)
             pool.on_empty = partial(self._leaving.remove, pool)

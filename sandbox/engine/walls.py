@@ -131,6 +131,13 @@ class BoxWalls:
         """Why this function may not run here; empty when it may, as far as is known."""
         return self._refusals.get(function, "")
 
+    def forget(self, function: str) -> None:
+        """It is another one now, or gone: what was said of it holds no longer."""
+        self._refusals.pop(function, None)
+        if self._reports.pop(function, None):
+            rest = list(self._reports.values())
+            self.told = _together(self.level, rest) if rest else None
+
     def describe(self) -> str:
         """The level, and whether something of it is missing."""
         is_whole = self.told is None or all(verdict.is_kept for verdict in verdicts(self.told))

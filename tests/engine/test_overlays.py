@@ -128,6 +128,41 @@ def test_code_that_overlayfs_refuses(tmp_path: Path) -> None:
     assert "no overlays: mounting at ./code: " in body
 
 
+REFUSED_ALONE = """
+import json, os, subprocess, sys
+from sandbox import FunctionSpec, Sandbox
+from sandbox.core.spec import BoxSettings
+from worker import namespaces, syscalls
+
+good, bad, preparing = json.loads(sys.argv[1])
+namespaces.own_mount_namespace()
+subprocess.run(preparing, shell=True, check=True, cwd=bad)
+specs = [FunctionSpec(name, "index.handler", code, python=sys.executable)
+         for name, code in (("good", good), ("bad", bad))]
+with Sandbox(specs, BoxSettings(isolation="strict"), environ=os.environ) as box:
+    causes = [box.invoke(name).cause.value for name in ("good", "bad", "good", "bad")]
+    box._call(lambda supervisor: supervisor.update(specs[1]._replace(code_dir=good)))
+    causes += [box.invoke(name).cause.value for name in ("bad", "good")]
+    print(json.dumps([causes, box.statistics()["isolation"]["lacks"]]))
+"""
+
+
+def test_who_is_refused_is_refused_alone_and_until_changed(tmp_path: Path) -> None:
+    good = write_function(tmp_path, READING, name="good").code_dir
+    bad = write_function(tmp_path, READING, name="bad").code_dir
+    Path(good, "mounted").mkdir()
+    done = subprocess.run(
+        [sys.executable, "-c", REFUSED_ALONE, json.dumps([good, bad, TWICE_OVER_ITSELF])],
+        env={**environ_of(tmp_path), "PYTHONPATH": str(Path(__file__).parents[2])},
+        capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+
+    assert done.returncode == 0, done.stderr
+    causes, lacks = json.loads(done.stdout)
+    assert causes == ["ok", "not_created", "ok", "not_created", "ok", "ok"]
+    assert not [lack for lack in lacks if "overlays" in lack]
+
+
 def test_it_runs_with_common_files_when_that_is_allowed(tmp_path: Path) -> None:
     body, cause, told = ask(tmp_path, "strict", TWICE_OVER_ITSELF, is_allowed=True)
 
