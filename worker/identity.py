@@ -9,8 +9,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import List, Optional, Tuple
 
-__all__ = ["become", "limit_watches", "may_become", "uid_of"]
+__all__ = ["INSIDE_ID", "become", "limit_watches", "may_become", "shown", "uid_of"]
 
+INSIDE_ID = 1000
+"""Who an instance is in its own user namespace, at the level strict."""
 _SERIAL_BITS = 18
 """How many of a tag's lowest bits go into the number from which an instance's uid is made."""
 
@@ -28,6 +30,12 @@ def become(uid):
     os.setgroups([])
     os.setresgid(uid, uid, uid)
     os.setresuid(uid, uid, uid)
+
+
+def shown(uid, is_strict):
+    # type: (Optional[int], bool) -> int
+    """What an instance sees as its uid, when `uid` is its own, or None if it has none."""
+    return INSIDE_ID if is_strict else os.getuid() if uid is None else uid
 
 
 def uid_of(tag):

@@ -5,17 +5,22 @@ were and may do in it what root may do outside; those capabilities have to be gi
 before anybody else's code runs.
 """
 
+import _socket
 import errno
+import fcntl
 import os
 import signal
+import struct
 
 from worker import syscalls
 from worker.clone import errno_in_child, set_parent_death_signal
 
 __all__ = [
-    "drop_capabilities_or_end", "enter_user_namespace", "make_private", "own_mount_namespace",
-    "try_user_namespace", "unshare",
+    "come_back", "drop_capabilities_or_end", "enter_user_namespace", "leave_mounts", "make_private",
+    "own_mount_namespace", "raise_loopback", "try_user_namespace", "unshare", "visit_network",
 ]  # fmt: skip
+
+_SIOCSIFFLAGS, _IFF_UP = 0x8914, 0x1
 
 
 def own_mount_namespace():
@@ -69,6 +74,46 @@ def enter_user_namespace(uid, gid, flags=0):
     syscalls.write_entry("/proc/self/setgroups", "deny")
     syscalls.write_entry("/proc/self/uid_map", "%d %d 1" % (uid, outer_uid))
     syscalls.write_entry("/proc/self/gid_map", "%d %d 1" % (gid, outer_gid))
+
+
+def leave_mounts():
+    # type: () -> None
+    """Into a mount namespace of its own, for who may mount."""
+    unshare(syscalls.CLONE_NEWNS)
+    make_private()
+
+
+def raise_loopback():
+    # type: () -> None
+    """All that there is in a new network namespace (netdevice(7))."""
+    probe = _socket.socket(_socket.AF_INET, _socket.SOCK_DGRAM)
+    try:
+        fcntl.ioctl(probe.fileno(), _SIOCSIFFLAGS, struct.pack("16sh14x", b"lo", _IFF_UP))
+    finally:
+        probe.close()
+
+
+def visit_network(fd):
+    # type: (int) -> None
+    """Raises the loopback of the network namespace `fd`; who cannot come back from there ends."""
+    home = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        syscalls.setns(fd, syscalls.CLONE_NEWNET)
+        try:
+            raise_loopback()
+        finally:
+            come_back(home, syscalls.CLONE_NEWNET)
+    finally:
+        os.close(home)
+
+
+def come_back(home, kind):
+    # type: (int, int) -> None
+    """Who cannot ends: all that it does later would be done elsewhere."""
+    try:
+        syscalls.setns(home, kind)
+    except OSError:
+        os._exit(1)
 
 
 def make_private():

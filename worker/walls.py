@@ -14,11 +14,9 @@ filter last, as it forbids most of what the others do.
 
 import _socket
 import collections
-import fcntl
 import os
 import resource
 import signal
-import struct
 
 from worker import frame, identity, landlock, mounts, namespaces, root, seccomp, syscalls
 from worker.clone import errno_in_child, set_parent_death_signal
@@ -30,10 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Ground", "Walls", "may_come_back", "prepare", "stock"]
 
-_INSIDE_ID = 1000
-"""Who an instance is in its own user namespace, at the level strict."""
 _HOST_NAME = "fc"
-_SIOCSIFFLAGS, _IFF_UP = 0x8914, 0x1
 _MB = 1 << 20
 _RESERVED_FILES, _MOST_SIGNALS = 1024, 1024
 _OF_NAMESPACES = ("root", "pid_namespace")
@@ -81,8 +76,8 @@ def may_come_back():
 def stock(level, refusal):
     # type: (str, str) -> Stock
     """What is worth having ready at this level, where instances may mount."""
-    may = level != "none" and not refusal
-    return Stock(may and level == "strict", may and identity.may_become())
+    may_mount = level != "none" and not refusal
+    return Stock(may_mount, level == "strict", identity.may_become(), may_come_back())
 
 
 def _is_initial():
@@ -182,9 +177,9 @@ class Walls(object):
 
     def _leave_host(self):
         # type: () -> None
+        own_root = root.Root(self._setup, self._uid, self._stock, self._is_strict)
         try:
-            namespaces.unshare(syscalls.CLONE_NEWNS)
-            namespaces.make_private()
+            own_root.leave_host()
         except OSError as exc:
             self._lack_namespaces(mounts.reason(exc))
             return
@@ -198,21 +193,19 @@ class Walls(object):
         if self._is_strict:
             self._leave_more()
         try:
-            self._enter_root(self._uid)
+            self._enter_root(own_root)
         except OSError as exc:
             self._enter_root_as_it_is(exc)
 
-    def _enter_root(self, uid):
-        # type: (Optional[int]) -> None
-        shown_uid = _INSIDE_ID if self._is_strict else os.getuid() if uid is None else uid
-        own_root = root.Root(self._setup, uid, shown_uid, self._stock, self._is_strict)
+    def _enter_root(self, own_root):
+        # type: (root.Root) -> None
         self.mounts = own_root.enter()
         self._root = own_root
         self.held.append("root")
-        if own_root.is_apart:
+        if own_root.view.is_apart:
             self.held.append("overlays")
         elif self._is_strict:
-            self._lack("overlays", own_root.refusal)
+            self._lack("overlays", own_root.view.refusal)
 
     def _enter_root_as_it_is(self, refused):
         # type: (OSError) -> None
@@ -220,7 +213,7 @@ class Walls(object):
         try:
             if self._uid is None:
                 raise refused
-            self._enter_root(None)
+            self._enter_root(root.Root(self._setup, None, self._stock, self._is_strict))
         except OSError:
             self._lack("root", mounts.reason(refused))
             if self._is_strict:
@@ -248,7 +241,8 @@ class Walls(object):
         else:
             syscalls.setns(ready, syscalls.CLONE_NEWNET)
             os.close(ready)
-        _raise_loopback()
+        if ready is None or not self._stock.has_loopback:
+            namespaces.raise_loopback()
 
     def _stay_in_host(self):
         # type: () -> None
@@ -313,7 +307,8 @@ class Walls(object):
         # Each process in one is counted by it, and not by all that its user runs elsewhere.
         if self._refusal or (self._is_root and not self._is_strict):
             return
-        uid, gid = (_INSIDE_ID, _INSIDE_ID) if self._is_strict else (os.getuid(), os.getgid())
+        inside = identity.INSIDE_ID
+        uid, gid = (inside, inside) if self._is_strict else (os.getuid(), os.getgid())
 
         def enter():
             # type: () -> None
@@ -400,13 +395,3 @@ def _own_host_name():
     # type: () -> None
     namespaces.unshare(syscalls.CLONE_NEWUTS)
     _socket.sethostname(_HOST_NAME)
-
-
-def _raise_loopback():
-    # type: () -> None
-    """All that there is in a new network namespace (netdevice(7))."""
-    probe = _socket.socket(_socket.AF_INET, _socket.SOCK_DGRAM)
-    try:
-        fcntl.ioctl(probe.fileno(), _SIOCSIFFLAGS, struct.pack("16sh14x", b"lo", _IFF_UP))
-    finally:
-        probe.close()

@@ -36,7 +36,7 @@ import signal
 import struct
 import time
 
-from worker import identity, runtime, syscalls, walls
+from worker import identity, namespaces, runtime, syscalls, walls
 from worker.clone import TAG_SERIAL_BITS, clone_sibling, enter_init, enter_instance
 from worker.output import open_stdio
 from worker.stock import Stock
@@ -78,7 +78,7 @@ def main(control_fd, box_tag, level):
     nursery = _Nursery(control, supervisor, refusal, level)
     _tell(control, 0)
     while True:
-        nursery.fill_stock()
+        nursery.wait()
         packet, descriptors = _receive(control)
         if not packet:
             break
@@ -142,11 +142,12 @@ class _Nursery(object):
         if level != "none":
             self._bear = _in_namespace if walls.may_come_back() else _with_midwife
 
-    def fill_stock(self):
+    def wait(self):
         # type: () -> None
-        """For the next instance, once the first has come and nobody waits."""
+        """Has all ready for the next instance, once the first has come and nobody waits."""
         if self._tag and self._stock.is_wanting() and _is_quiet(self._control):
             self._stock.fill(identity.uid_of(self._tag + 1))
+        self._stock.wait(self._control.fileno())
 
     def spawn(self, packet, descriptors):
         # type: (bytes, List[int]) -> bool
@@ -187,20 +188,12 @@ def _in_namespace(tag):
             return _alone(tag)
         worker, init = _deliver(tag)
         if worker != 0:
-            _come_back(home)
+            # Else all later clones would be born into that namespace. Those that were, are found
+            # by their tag: the supervisor looks for them when a zygote ends.
+            namespaces.come_back(home, syscalls.CLONE_NEWPID)
     finally:
         os.close(home)
     return worker, init, 0
-
-
-def _come_back(home):
-    # type: (int) -> None
-    try:
-        syscalls.setns(home, syscalls.CLONE_NEWPID)
-    except OSError:
-        # All later clones would be born into that namespace. Those that were, are found by their
-        # tag: the supervisor looks for them when a zygote ends.
-        os._exit(1)
 
 
 def _with_midwife(tag):
