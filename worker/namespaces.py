@@ -57,7 +57,7 @@ def try_user_namespace():
     """
     number = errno_in_child(_enter_with_mounts)
     if number:
-        raise OSError(number, os.strerror(number), "this machine refuses a user namespace")
+        raise OSError(number, _words(number), "this machine refuses a user namespace")
 
 
 def _enter_with_mounts():
@@ -128,10 +128,16 @@ def unshare(flags):
     try:
         syscalls.unshare(flags)
     except OSError as exc:
-        if exc.errno == errno.ENOSPC:  # "No space left on device" would mislead
-            exc.strerror = "no more of them are allowed (user.max_*_namespaces)"
+        exc.strerror = _words(exc.errno or errno.EIO)
         exc.filename = "this machine refuses a namespace"
         raise
+
+
+def _words(number):
+    # type: (int) -> str
+    if number == errno.ENOSPC:  # "No space left on device" would mislead
+        return "no more of them are allowed (user.max_*_namespaces)"
+    return os.strerror(number)
 
 
 def drop_capabilities_or_end():

@@ -107,7 +107,7 @@ class Stock(object):
                 self._begin_root(uid if self._has_owners else None)
         except OSError:
             # Instances try for themselves, and tell.
-            self._is_strict = self._has_owners = self._has_roots = False
+            self._is_strict = self._has_owners = self._has_roots = self.has_loopback = False
 
     def _make_network(self):
         # type: () -> None

@@ -26,7 +26,7 @@ __all__ = [
 UNHANDLED = "UnhandledInvocationError"
 INITIALIZATION = "InitializationError"
 UNHANDLED_TEXT = "Unhandled function error"
-_REQUEUED_TEXT = "the instance ended before the request reached it; another one takes it"
+_REQUEUED_TEXT = "the instance ended before the request reached it; it goes to another one, if any"
 
 START_TIMEOUT_S = 30.0
 """Clone to hello, and hello to ready without an Initializer: ours alone, so generous."""

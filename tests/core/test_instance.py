@@ -294,7 +294,7 @@ def test_death_before_the_setup_was_read_gives_the_request_back() -> None:
 
     assert effects[0] == End(
         INITIALIZE, "first",
-        "the instance ended before the request reached it; another one takes it",
+        "the instance ended before the request reached it; it goes to another one, if any",
     )  # fmt: skip
     assert effects[1] == Requeue(walk.request)
 
@@ -471,7 +471,7 @@ def test_undelivered_request_is_given_back() -> None:
 
     assert walk.step(Event.EXITED, Exit(-9, undelivered=1)) == [
         End(INVOKE, "first", "the instance ended before the request reached it; "
-            "another one takes it"),
+            "it goes to another one, if any"),
         Requeue(walk.request),
         Announce("fcbox:Instance:Died", "SIGKILL(-9)"),
     ]  # fmt: skip
