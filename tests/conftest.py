@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +20,13 @@ if TYPE_CHECKING:
 # environment take a second: hypothesis makes its tables then.
 settings.register_profile("fcbox", settings(), suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("fcbox")
+
+# A shell's background job ignores Ctrl-C and nohup the hangup, and a program inherits that: the
+# commands that tests interrupt would not notice.
+for usual in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
+    if signal.getsignal(usual) is signal.SIG_IGN:
+        is_interrupt = usual is signal.SIGINT
+        signal.signal(usual, signal.default_int_handler if is_interrupt else signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session", autouse=True)

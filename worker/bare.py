@@ -91,6 +91,7 @@ def begin(uid, shown_uid, view):
             lay(uid, shown_uid, view)
             return Begun(uid, view)
         finally:
+            view.drop()
             try:
                 home.enter()
             except OSError:

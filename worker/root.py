@@ -100,14 +100,17 @@ class Root(object):
         Raises OSError, or mounts.NoSourceError, and this process is where it was. `setup` then
         tells what is where. The mount namespace must be this process's own.
         """
+        old = os.open("/", os.O_PATH | os.O_CLOEXEC)
         try:
             refused = self._build()
             syscalls.pivot_root(".", ".")
+            self.view.drop(path_of(old) + "/proc")
         except (OSError, mounts.NoSourceError):
             if self._is_laid:
                 mounts.lift_root()
             raise
         finally:
+            os.close(old)
             self._close()
         syscalls.umount(".", syscalls.MNT_DETACH)
         os.chdir("/")
@@ -117,6 +120,7 @@ class Root(object):
     def _close(self):
         # type: () -> None
         mounts.close_sources(self._places)
+        self.view.drop()
         for fd in [*self._owners.values(), *([] if self._code is None else [self._code])]:
             os.close(fd)
 

@@ -65,12 +65,12 @@ _STAND_IN = {
 class Runtime(object):
     """What the instance is once SETUP has come. `setup` is its JSON."""
 
-    def __init__(self, channel, setup, ground):
-        # type: (Channel, Dict[str, Any], Ground) -> None
+    def __init__(self, channel, setup, ground, peak):
+        # type: (Channel, Dict[str, Any], Ground, Peak) -> None
         self._channel = channel
         self._setup = setup
         self._ground = ground
-        self._peak = Peak()
+        self._peak = peak
         self._make_context = make_context_factory(setup)
         self._handler = None  # type: Optional[Callable[..., object]]
         self._busy = False
@@ -131,11 +131,13 @@ class Runtime(object):
         # type: () -> None
         setup = self._setup
         environment = build_environment(setup, dict(os.environ))
+        has_own_zone = environment.get("TZ") != os.environ.get("TZ")
         for key in set(os.environ) - set(environment):
             del os.environ[key]
         # What is the same already is left alone: each write copies a page that was shared.
         os.environ.update({k: v for k, v in environment.items() if os.environ.get(k) != v})
-        time.tzset()
+        if has_own_zone:
+            time.tzset()  # which reads a file
         if setup.get("custom"):
             return  # none of the function's code comes into this process
         sys.path[:] = build_sys_path(setup, sys.path)
@@ -270,8 +272,9 @@ def run(requests, answers, bulk, witness, is_spare, ground):
         if is_spare:
             rehearse()
         channel.send(wire.HELLO)
+        peak = Peak()  # while the set-up is on its way
         setup = json.loads(channel.receive().body.decode("utf-8"))
-        Runtime(channel, setup, ground).serve()
+        Runtime(channel, setup, ground, peak).serve()
     except ChannelClosed:
         _say_goodbye()
     except (OSError, wire.ProtocolError) as exc:

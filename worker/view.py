@@ -44,6 +44,7 @@ class View(object):
         self.is_apart = is_apart
         self.refusal = ""
         self._points = points
+        self._spent = []  # type: List[int]
         self.owners = owners
 
     def show(self, source, target, owner):
@@ -63,18 +64,50 @@ class View(object):
     def _show_apart(self, source, target, owner):
         # type: (str, str, Optional[Owner]) -> None
         """What is mounted below has to be brought anew, and has no files of the instance's."""
-        if owner in self.owners:
+        namespace = None if owner is None else self.owners.get(owner)
+        if namespace is None:
+            mounts.overlay_one(source, "." + _EMPTY, "." + target)
+        elif not self._overlay_mapped(source, target, namespace):
             # Not at the target: what something is mounted on can not be renamed by anybody.
             self.bind(source, _ASIDE, owner, True)
             try:
                 mounts.overlay_one("." + _ASIDE, "." + _EMPTY, "." + target)
             finally:
                 syscalls.umount("." + _ASIDE, syscalls.MNT_DETACH)
-        else:
-            mounts.overlay_one(source, "." + _EMPTY, "." + target)
         real = _real(source)
         for point in self._below(real):
             self.bind(point, target + point[len(real) :], owner, True)
+
+    def _overlay_mapped(self, source, target, namespace):
+        # type: (str, str, int) -> bool
+        """False where it cannot be done: overlayfs takes what is mounted nowhere since Linux 6.15.
+        It has a copy of the mount then."""
+        try:
+            tree = _mapped(source, namespace)
+        except OSError:
+            return False
+        self._spent.append(tree)
+        try:
+            mounts.overlay_one(path_of(tree), "." + _EMPTY, "." + target)
+        except OSError:
+            return False
+        return True
+
+    def drop(self, folder=None):
+        # type: (Optional[str]) -> None
+        """Lets go of what was opened for showing, and is of no use any more.
+
+        To end a mount the kernel waits for all who may be looking at it. `folder` is in a tree
+        that is about to be unmounted as a whole: what is mounted there ends with it.
+        """
+        for tree in self._spent:
+            try:
+                if folder is not None:
+                    syscalls.move_tree(tree, folder)
+            except OSError:
+                pass  # it ends alone
+            os.close(tree)
+        del self._spent[:]
 
     def _below(self, folder):
         # type: (str) -> List[str]
@@ -111,12 +144,23 @@ def _real(source):
 
 def _bind_mapped(source, target, namespace):
     # type: (str, str, int) -> None
-    tree = syscalls.clone_tree(source)
+    tree = _mapped(source, namespace)
     try:
-        syscalls.set_tree(tree, "", syscalls.MOUNT_ATTR_IDMAP, namespace)
         syscalls.move_tree(tree, "." + target)
     finally:
         os.close(tree)
+
+
+def _mapped(source, namespace):
+    # type: (str, int) -> int
+    """A descriptor of its mounts, in which the owner of that user namespace is our user."""
+    tree = syscalls.clone_tree(source)
+    try:
+        syscalls.set_tree(tree, "", syscalls.MOUNT_ATTR_IDMAP, namespace)
+    except OSError:
+        os.close(tree)
+        raise
+    return tree
 
 
 def _all_may_read(path):

@@ -51,7 +51,7 @@ _SPAWN = struct.Struct(">QB")
 _REPLY = struct.Struct(">iii")
 _PAIR = struct.Struct("=ii")
 _DESCRIPTORS = 6
-_IDLE_S = 0.005
+_IDLE_S = 0.01
 """How long nothing is asked of a zygote until it takes its time for the next instance's stock."""
 _SWEEP_S = 1.0
 _LAST_GROUPS_S, _RECHECK_S = 2.0, 0.005
@@ -232,11 +232,9 @@ def _deliver(tag):
     # type: (int) -> Tuple[int, int]
     """The worker, and the init, which is the first in a pid namespace."""
     try:
-        init = clone_sibling()
+        init = clone_sibling(lambda: enter_init(tag))
     except OSError as exc:
         return -(exc.errno or 1), 0
-    if init == 0:
-        enter_init(tag)
     return _worker_alone()[0], init
 
 

@@ -92,6 +92,7 @@ class Instance(Runs):
         "failure",
         "invocations",
         "spec",
+        "start_request_id",
         "state",
     )
 
@@ -112,6 +113,8 @@ class Instance(Runs):
         self.invocations = 0
         self.failure = ""
         """Why it did not become ready, in words."""
+        self.start_request_id = request.id if request else new_request_id()
+        """Under which its Initializer runs."""
         self._settings = settings
         self._new_request_id = new_request_id
         self._pending_ends: list[Effect] = []
@@ -145,16 +148,16 @@ class Instance(Runs):
     def _hello(self, was: State, now: float, detail: object) -> list[Effect]:
         if was is not State.STARTING:
             return []
-        request_id = self.waiting.id if self.waiting else self._new_request_id()
+        request_id = self.start_request_id
         self.began_s = now
         self.deadline_s = deadline_s = now + start_timeout_s(self.spec)
         effects: list[Effect] = [
+            SendSetup(request_id),  # first: the worker goes on while the rest is told
             Announce("fc:Instance:RuntimeInitializationSuccess"),
             RuntimeInited(),
         ]
         if self.spec.initializer:
             effects.append(self.begin(HOOK, Run(INITIALIZE, request_id, now, deadline_s)))
-        effects.append(SendSetup(request_id))
         return effects
 
     def _ready(self, was: State, now: float, detail: object) -> list[Effect]:

@@ -49,6 +49,9 @@ _EOF_GRACE_S = 0.02
 class Owner(Protocol):
     """Who listens to a guest."""
 
+    def on_spawned(self) -> None:
+        """There is a process now, which says hello when it has come to itself."""
+
     def on_message(self, message: wire.Message) -> None:
         """A legal message came."""
 
@@ -246,6 +249,8 @@ class Guest:
             self._loop.call_soon(self._finish)
         elif self._is_killed:
             self.kill_tree()
+        elif self.owner:
+            self.owner.on_spawned()
 
     # -- hearing ---------------------------------------------------------------------------------
 

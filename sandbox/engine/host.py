@@ -217,6 +217,9 @@ class _Spare:
         self._guest = guest
         self._shelf = shelf
 
+    def on_spawned(self) -> None:
+        pass
+
     def on_message(self, message: wire.Message) -> None:
         """HELLO is all that a blank worker says."""
 

@@ -108,6 +108,8 @@ class InstanceShell:
         """How many callbacks the worker was asked to run."""
         # No text in UTF-8 holds a byte FF: none of it is ever held back as half a token.
         self._token = b"\xff" + os.urandom(TOKEN_BYTES - 1)
+        self._setup = b""
+        """What SETUP is going to say, once it is made."""
         self._announce("fc:Instance:Creating", request.id if request else "")
         guest.owner = self
         host.deadlines.watch(self)
@@ -211,6 +213,15 @@ class InstanceShell:
 
     # -- Owner -----------------------------------------------------------------------------------
 
+    def on_spawned(self) -> None:
+        # Its control group takes the kernel a third of a millisecond: as long as the worker takes
+        # to come to itself, and once it has said hello it would wait for that.
+        if self._host.debugger is None and self.state is State.STARTING:
+            try:
+                self._setup = self._make_setup()
+            except OSError:
+                pass  # it is tried again, and told, when there is a worker to send it to
+
     def on_message(self, message: wire.Message) -> None:
         kind = message.kind
         if kind == wire.HELLO:
@@ -286,18 +297,23 @@ class InstanceShell:
     def _send_setup(self, effect: SendSetup) -> None:
         spec, guest, host = self.machine.spec, self._guest, self._host
         self._asked += spec.initializer is not None
+        debug = host.debugger.setup_of(spec) if host.debugger else None
         try:
-            walls = self._enclosure.open()
+            setup = self._setup or self._make_setup(debug)
         except OSError as exc:
             guest.failure = f"no control group: {exc.filename}: {exc.strerror}"
             guest.kill_tree()
             return
+        self._setup = b""
         guest.allow(spec.concurrency)
-        debug = host.debugger.setup_of(spec) if host.debugger else None
         if debug:
             self.pause()  # to start the debugger takes longer than some Initializers may
-        setup = make_setup(spec, host, self.id, effect.request_id, self._token, walls, debug)
         guest.send(wire.SETUP, b"", setup)
+
+    def _make_setup(self, debug: dict[str, object] | None = None) -> bytes:
+        spec, request_id = self.machine.spec, self.machine.start_request_id
+        walls = self._enclosure.open()
+        return make_setup(spec, self._host, self.id, request_id, self._token, walls, debug)
 
     def _send_invoke(self, effect: SendInvoke) -> None:
         request = effect.request

@@ -46,6 +46,9 @@ class Trial:
         if not self.is_over:
             self._guest.kill_tree()
 
+    def on_spawned(self) -> None:
+        """Nothing is in a hurry."""
+
     def on_message(self, message: wire.Message) -> None:
         if message.kind == wire.HELLO:
             try:
