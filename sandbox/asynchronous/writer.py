@@ -4,7 +4,8 @@
                               when it is not: then(None, exception)
 
 A commit waits for the disk, for milliseconds or, on a busy one, for much longer. The loop must
-not. Changes that come while one commit is under way share the next one.
+not. Changes that come while one commit is under way share the next one; when that fails, each is
+tried alone, so that a change which the disk has no room for takes no other with it.
 """
 
 import errno
@@ -22,6 +23,7 @@ __all__ = ["Change", "Then", "Writer"]
 
 Change = Callable[[Store], Any]
 Then = Callable[[Any, Exception | None], None]
+Result = tuple[Then, Any, Exception | None]
 
 MOST_TOGETHER = 256
 _END = None
@@ -80,7 +82,7 @@ class Writer:
             self._changes.put(_END)  # nothing comes after it
         return batch
 
-    def _tell(self, results: list[tuple[Then, Any, Exception | None]]) -> None:
+    def _tell(self, results: list[Result]) -> None:
         def tell() -> None:
             for then, result, exc in results:  # one that fails keeps nothing from the others
                 self._loop.call_soon(partial(then, result, exc))
@@ -88,17 +90,15 @@ class Writer:
         self._loop.call_soon_threadsafe(tell)
 
 
-def _applied(
-    store: Store, batch: list[tuple[Change, Then]]
-) -> list[tuple[Then, Any, Exception | None]]:
-    results: list[tuple[Then, Any, Exception | None]] = []
+def _applied(store: Store, batch: list[tuple[Change, Then]]) -> list[Result]:
     try:
         with store.transaction():
-            for change, then in batch:
-                results.append((then, *_applied_one(store, change)))
+            return [(then, *_applied_one(store, change)) for change, then in batch]
     except Exception as exc:  # nothing of it is on the disk
-        return [(then, None, exc) for _, then in batch]
-    return results
+        if len(batch) == 1:
+            return [(batch[0][1], None, exc)]
+    # Who only reads, or writes less, can do so on a full disk too: each is tried alone.
+    return [result for each in batch for result in _applied(store, [each])]
 
 
 def _applied_one(store: Store, change: Change) -> tuple[Any, Exception | None]:

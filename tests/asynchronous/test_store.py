@@ -14,7 +14,7 @@ from sandbox.asynchronous.places import Place, open_place
 from sandbox.asynchronous.policy import begun, stopped
 from sandbox.asynchronous.records import Acceptance, Status, TaskRecord, accept_record
 from sandbox.asynchronous.store import DuplicateTask, Store, Unusable
-from sandbox.asynchronous.writer import Writer
+from sandbox.asynchronous.writer import Change, Writer
 from sandbox.core.spec import AsyncSettings
 from sandbox.engine.loop import PollLoop
 
@@ -226,10 +226,10 @@ def test_many_changes_share_a_commit_and_each_hears_of_its_own(tmp_path: Path) -
     assert commits.count("COMMIT") == 2
 
 
-def test_a_full_disk_takes_all_of_a_batch_and_is_told_to_each(tmp_path: Path) -> None:
-    """SQLite has rolled back what came before it too: nobody may hear that it is on the disk."""
+def test_what_a_full_disk_refuses_takes_nothing_else_of_its_batch_with_it(tmp_path: Path) -> None:
+    """SQLite has rolled back what came before it too, and nothing after it is in a transaction."""
     loop, gate = PollLoop(), threading.Event()
-    results: list[Exception | None] = []
+    results: list[tuple[object, type | None]] = []
 
     def opened() -> Place:
         place = open_place(str(tmp_path), "s.yaml", pytest.fail)
@@ -237,31 +237,35 @@ def test_a_full_disk_takes_all_of_a_batch_and_is_told_to_each(tmp_path: Path) ->
         place.store._connection.execute(f"PRAGMA max_page_count = {pages + 4}")
         return place
 
+    def submit(change: Change) -> None:
+        writer.submit(change, lambda result, exc: results.append((result, exc and type(exc))))
+
     def insert(name: str, size: int) -> None:
         record = record_of(name)._replace(event=bytes(size))
-        writer.submit(lambda store: store.insert(record), lambda result, exc: results.append(exc))
+        submit(lambda store: store.insert(record))
+
+    def read() -> None:
+        submit(lambda store: [each.request_id for each in store.unfinished()])
 
     writer = Writer(loop, opened)
     writer.start()
-    writer.submit(lambda store: gate.wait(10), lambda result, exc: None)
-    insert("1-small", 10)
-    insert("1-large", 100_000)
+    submit(lambda store: gate.wait(10))
+    for name, size in (("1-small", 10), ("1-large", 100_000), ("1-after", 10)):
+        insert(name, size)
+        read()
     gate.set()
-    loop.run_until(lambda: len(results) == 2)
-    insert("1-after", 10)
-    loop.run_until(lambda: len(results) == 3)
-    left: list[list[str]] = []
-    writer.submit(
-        lambda store: [each.request_id for each in store.unfinished()],
-        lambda result, exc: left.append(result),
-    )
-    loop.run_until(lambda: left != [])
+    loop.run_until(lambda: len(results) == 7)
     writer.close()
     loop.close()
 
-    assert [type(exc) for exc in results[:2]] == [sqlite3.OperationalError] * 2
-    assert results[2] is None
-    assert left == [["1-after"]]
+    small, refused = ["1-small"], (None, sqlite3.OperationalError)
+    both = [*small, "1-after"]
+    assert results[1:] == [
+        (None, None), (small, None), refused, (small, None), (None, None), (both, None),
+    ]  # fmt: skip
+    left = Store(next(iter((tmp_path / "async").glob("*.sqlite"))).as_posix())
+    assert [each.request_id for each in left.unfinished()] == both
+    left.close()
 
 
 def test_a_file_that_cannot_be_opened_is_told_to_each(tmp_path: Path) -> None:
